@@ -1,0 +1,67 @@
+"""What a request means to the session that it finds: a new step, a repetition, or too late.
+
+Pure: from the session's last turn and the request, one of the answers below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from conversation.request import Request
+from records.sessions import TurnRecord
+from records.tables import moment
+
+# A gateway repeats a request within seconds; a session id that returns after this long is a new dialog.
+REPETITION = timedelta(minutes=5)
+
+# How long after its last turn a session that was cut off can be gone on with.
+RESUMABLE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something new was typed: ``text`` alone, ``cursor`` is all that was typed so far."""
+
+    text: str
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The last request again: show its screen again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An older request again, or one out of order: show what it got then, else the present screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The session has ended; nothing can follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """The gateway uses the same session id for a new dialog."""
+
+
+def read_request(last: TurnRecord, request: Request) -> Step | Repeated | Earlier | Over | Anew:
+    """What the request is, given the session's last turn."""
+    incoming, session = request.incoming, last.session
+    age = request.received - moment(last.answered)
+    if request.input_key is not None and request.input_key == last.key and age < REPETITION:
+        return Repeated()
+    if incoming.begins:
+        again = session.sequence == 1 and incoming.raw == last.raw and age < REPETITION
+        return Repeated() if again else Anew()
+    ended = session.finished or (session.due is not None and request.received.timestamp() > session.due + 60)
+    if not incoming.cumulative:
+        return Over() if ended else Step(incoming.text, session.cursor)
+    if ended and incoming.begins is None and age >= REPETITION and not incoming.text:
+        return Anew()
+    prefix = f"{session.cursor}*" if session.cursor else ""
+    if incoming.text == session.cursor or not incoming.text.startswith(prefix):
+        return Earlier()
+    return Over() if ended else Step(incoming.text[len(prefix) :], incoming.text)

@@ -1,0 +1,72 @@
+"""What a channel hands to the conversation, and what it gets back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.layout import Layout
+from engine.turn import Screen
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who speaks, over which door. ``session`` is the gateway's own id of the dialog; ``address`` an msisdn
+    in E.164 (``+989121234567``) or the channel's own id of the person. ``peer`` is the address of whoever
+    made the request. ``verified``: the channel itself vouches for the address (the network does on USSD)."""
+
+    channel: str
+    route: str
+    session: str
+    address: str
+    layout: Layout
+    peer: str = ""
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One request of a channel, parsed.
+
+    ``text`` is what was typed. With ``cumulative`` it is all that was typed in this session, joined by
+    ``*`` (Africa's Talking, iNoti): the conversation takes the suffix that is new. ``code`` is the dialled
+    service code (``*733#``) where the gateway names it. ``begins``: True when the gateway says that a new
+    dialog begins, False when it says that it goes on, None when it does not say. ``key`` is the same for a
+    repetition of the same request and for nothing else in the session, where the gateway has such a thing.
+    ``raw`` is the request as it came. ``note`` (if not None) is kept with the session for the channel and
+    given back in each ``Reply`` from then on.
+    """
+
+    caller: Caller
+    text: str
+    raw: bytes
+    code: str = ""
+    cumulative: bool = False
+    begins: bool | None = None
+    key: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The gateway says that the dialog is over. ``reason``: ended, aborted, timeout, failed. The session is
+    parked: who dials again soon may go on."""
+
+    caller: Caller
+    reason: Literal["ended", "aborted", "timeout", "failed"]
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """``screen`` to show; ``replies``: whether an answer is expected, else the channel closes the dialog.
+    ``language`` is the person's, for what a channel adds in its own words."""
+
+    screen: Screen
+    replies: bool
+    language: str = "fa"
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        return self.screen.text

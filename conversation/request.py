@@ -1,0 +1,46 @@
+"""One request on its way through the conversation, with what was worked out about it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from conversation.incoming import Incoming
+from records.vault import Vault
+
+# What kind of address a person has on a channel; one number is one person on all that use it.
+KINDS = {"ussd": "msisdn", "sms": "msisdn", "voice": "msisdn"}
+
+
+@dataclass(slots=True)
+class Request:
+    """``key`` finds the session, ``input_key`` tells a repeated request, ``party`` is the caller's blind
+    index. ``language`` is the person's once it is known, for the words of a fallback."""
+
+    incoming: Incoming
+    key: bytes
+    input_key: bytes | None
+    kind: str
+    party: bytes
+    received: datetime
+    language: str = "fa"
+
+    @classmethod
+    def of(cls, incoming: Incoming, vault: Vault, now: datetime) -> Request:
+        caller = incoming.caller
+        kind = KINDS.get(caller.channel, caller.channel)
+        return cls(
+            incoming=incoming,
+            # The number is part of the key: a session id that comes with another number is another session.
+            key=vault.index("session", f"{caller.route}\x1f{caller.session}\x1f{caller.address}"),
+            input_key=None if incoming.key is None else digest(incoming.key),
+            kind=kind,
+            party=vault.index(kind, caller.address),
+            received=now,
+        )
+
+
+def digest(key: str) -> bytes:
+    """An input key at its fixed length."""
+    return hashlib.blake2b(key.encode(), digest_size=16).digest()

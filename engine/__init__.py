@@ -1,0 +1,1 @@
+"""Decides the next screen. Pure: no I/O, no clock, no randomness, no ``async``."""

@@ -1,0 +1,441 @@
+"""One turn: an input moves a session along its flow until it waits again or ends.
+
+``advance`` is a generator. It yields each ``Need`` and is sent what ``Met`` it; what it returns is the
+``Turn``. The session that it is given is changed: on any exception throw that object away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from datetime import datetime
+
+import msgspec
+from transitions import MachineError
+
+from engine import limits
+from engine.faults import BrokenFlow
+from engine.flow import (
+    ANSWERED,
+    ELSE,
+    GAVE_UP,
+    SAID,
+    TIMED_OUT,
+    Argument,
+    Ask,
+    Branch,
+    Call,
+    Choice,
+    End,
+    Flow,
+    Handover,
+    Menu,
+    Run,
+    Say,
+    State,
+    Waiting,
+)
+from engine.fold import fold, key
+from engine.layout import Layout
+from engine.library import Library
+from engine.needs import FAILED, SLOW
+from engine.pages import Page
+from engine.session import Frame, Session, Step, Value
+from engine.show import joined, look_up, pages_of, render, visible
+from engine.turn import Input, Language, Met, Need, Screen, Turn
+
+MAIN = "main"
+RESUME = "resume"
+EXPIRED = "expired"
+HANDED_OVER = "handover"
+
+
+def _(text: str) -> str:
+    """Marks a text for the catalogues."""
+    return text
+
+
+WRONG_CHOICE = _("این گزینه نیست. شماره یکی از گزینه‌ها را بفرستید.")
+WRONG_ANSWER = _("این پاسخ پذیرفته نشد. دوباره بنویسید.")
+TOO_LONG = _("پاسخ بلندتر از اندازه است. کوتاه‌تر بنویسید.")
+GIVEN_UP = _("پاسخ درستی نرسید. برای شروع دوباره، کد را از نو بگیرید.")
+UNKNOWN_CODE = _("این کد شناخته نشد. کد را درست بگیرید.")
+TIME_IS_OVER = _("زمان این گفتگو تمام شد. برای شروع، کد را دوباره بگیرید.")
+
+Asking = Generator[Need, Met, None]
+
+
+def advance(
+    library: Library,
+    session: Session,
+    input: Input,
+    now: datetime,
+    languages: Mapping[str, Language],
+    layout: Layout,
+) -> Generator[Need, Met, Turn]:
+    """Takes one input. Raises a ``Fault`` when the turn cannot be taken."""
+    walk = _Walk(library, session, now, languages, layout)
+    session.sequence += 1
+    session.due = None
+    if input.kind == "start":
+        walk.start(input)
+    elif input.kind == "timeout":
+        walk.time_out()
+    else:
+        walk.answer(input.text)
+    yield from walk.on()
+    return walk.turn()
+
+
+class _Walk:
+    """One turn under way. ``answers`` are still to be given, ``last`` is a final text without a state."""
+
+    __slots__ = ("answers", "languages", "last", "layout", "library", "now", "outcome", "session", "trail")
+
+    def __init__(
+        self,
+        library: Library,
+        session: Session,
+        now: datetime,
+        languages: Mapping[str, Language],
+        layout: Layout,
+    ) -> None:
+        self.library = library
+        self.session = session
+        self.now = now
+        self.languages = languages
+        self.layout = layout
+        self.answers: tuple[str, ...] = ()
+        self.last: str | None = None
+        self.outcome = ""
+        self.trail: list[str] = []
+
+    # Where the session stands.
+
+    @property
+    def language(self) -> Language:
+        return self.languages.get(self.session.language) or self.languages["fa"]
+
+    @property
+    def flow(self) -> Flow:
+        frame = self.session.frames[-1]
+        return self.library.version(frame.flow, frame.version)
+
+    @property
+    def state(self) -> State:
+        frame = self.session.frames[-1]
+        return self.library.version(frame.flow, frame.version).states[frame.state]
+
+    # Ways in.
+
+    def start(self, input: Input) -> None:
+        """Opens the flow that a code or a word names."""
+        session = self.session
+        answers = input.answers
+        opened: Flow | None
+        if input.text.startswith("*"):
+            dialled = self.library.dialled(fold(input.text))
+            if dialled is None:
+                self.finish(UNKNOWN_CODE, "unknown_code")
+                return
+            opened, answers = dialled[0], dialled[1] + answers
+        else:
+            opened = self.library.named(fold(input.text)) or self.library.live(MAIN)
+        session.opened = opened.name
+        self.answers = answers[: limits.DIALLED_ANSWERS]
+        if session.parked and not self.answers and self.library.find(RESUME):
+            self.open(self.library.live(RESUME))
+        else:
+            session.parked = []
+            self.open(opened)
+
+    def open(self, flow: Flow) -> None:
+        """Begins a flow with nothing before it."""
+        self.session.history = []
+        self.session.frames = []
+        self.push(flow, {})
+
+    def push(self, flow: Flow, variables: dict[str, Value]) -> None:
+        self.session.frames.append(Frame(flow.name, flow.version, flow.start, variables))
+        self.entered()
+
+    def entered(self) -> None:
+        """A state was entered: what belonged to the one before is over."""
+        session = self.session
+        session.attempts = 0
+        session.page = 0
+        frame = session.frames[-1]
+        self.trail.append(f"{frame.flow}:{frame.state}")
+
+    def take(self, outcome: str) -> None:
+        """Takes a transition of the flow that speaks now."""
+        frame = self.session.frames[-1]
+        try:
+            self.library.version(frame.flow, frame.version).go(frame, outcome)
+        except (KeyError, MachineError) as error:
+            raise BrokenFlow(f"{frame.flow}:{frame.state}", f"no way for outcome {outcome}") from error
+        self.entered()
+
+    # What a person, or time, does.
+
+    def time_out(self) -> None:
+        state = self.state
+        if isinstance(state, Waiting) and state.after is not None:
+            self.session.lead = ""
+            self.take(TIMED_OUT)
+        else:
+            self.finish(TIME_IS_OVER, EXPIRED)
+
+    def answer(self, text: str) -> None:
+        """Gives one answer to the state that waits."""
+        session, state = self.session, self.state
+        answer = fold(text) if len(text) <= 4 * limits.ANSWER_LENGTH else text
+        if isinstance(state, End | Handover):
+            session.page += 1  # The last words have several pages: whatever is typed shows the next.
+            return
+        if isinstance(state, Menu):
+            choice = self.chosen(state, answer)
+            if choice is not None:
+                self.accept(state.save, choice.value, choice.outcome)
+                return
+        if answer == self.layout.more and session.page + 1 < len(self.pages()):
+            session.page += 1
+        elif answer == self.layout.back:
+            self.back()
+        elif answer == self.layout.home and (main := self.library.find(MAIN)) is not None:
+            session.lead = ""
+            self.open(main)
+        elif isinstance(state, Ask):
+            self.answer_ask(state, answer)
+        elif (named := self.library.named(answer)) is not None:
+            self.remember(0)
+            session.lead = ""
+            session.frames = []
+            self.push(named, {})
+        else:
+            self.refuse(state, WRONG_CHOICE)
+
+    def chosen(self, menu: Menu, answer: str) -> Choice | None:
+        """The choice that an answer means: by number, label or keyword."""
+        choices = visible(self.session, menu)
+        if answer.isascii() and answer.isdecimal():
+            # A number beyond the menu may still be a keyword or a label, but "01" is not option 1.
+            if len(answer) <= 2 and not answer.startswith("0") and int(answer) <= len(choices):
+                return choices[int(answer) - 1]
+        word = key(answer)
+        if not word:
+            return None
+        words = menu.words.get(self.session.language)
+        if words is None:
+            words = menu.words[self.session.language] = self.words_of(menu)
+        choice = words.get(word)
+        return choice if choice in choices else None
+
+    def words_of(self, menu: Menu) -> dict[str, Choice]:
+        """All words that choose an option, in the present language and in the source's."""
+        words: dict[str, Choice] = {}
+        for choice in menu.choices:
+            for word in (*choice.keywords, key(choice.label), key(self.language.translate(choice.label))):
+                words.setdefault(word, choice)
+        return words
+
+    def answer_ask(self, state: Ask, answer: str) -> None:
+        if len(answer) > limits.ANSWER_LENGTH:
+            self.refuse(state, TOO_LONG)
+            return
+        value: Value = answer or None
+        if value is not None and state.check is not None:
+            value = state.check.apply(answer, self.now)
+        if value is None:
+            self.refuse(state, WRONG_ANSWER)
+        else:
+            self.accept(state.save, value, ANSWERED)
+
+    def accept(self, save: str, value: Value, outcome: str) -> None:
+        """A fitting answer: what was before it is kept for "back", then the flow goes on."""
+        session = self.session
+        self.remember(len(session.frames) - 1)
+        if save:
+            session.frames[-1].variables[save] = value
+        session.lead = ""
+        self.take(outcome)
+
+    def refuse(self, state: State, reason: str) -> None:
+        """An answer that does not fit: say why and ask again, but not for ever."""
+        assert isinstance(state, Waiting)
+        session = self.session
+        self.answers = ()
+        session.attempts += 1
+        session.page = 0
+        if session.attempts >= (state.most or limits.ATTEMPTS):
+            session.lead = ""
+            if state.most is None:
+                self.finish(GIVEN_UP, GAVE_UP)
+            else:
+                self.take(GAVE_UP)
+            return
+        if state.invalid:
+            session.lead = render(session, state.invalid, self.language)
+        elif isinstance(state, Ask) and state.check is not None and reason is WRONG_ANSWER:
+            session.lead = state.check.explain(self.language)
+        else:
+            session.lead = self.language.translate(reason)
+
+    # Back.
+
+    def remember(self, depth: int) -> None:
+        """Keeps the frames from ``depth`` up as they are, before an answer changes them."""
+        session = self.session
+        session.history.append(Step(depth, [_copy(frame) for frame in session.frames[depth:]]))
+        if len(session.history) > limits.HISTORY:
+            del session.history[0]
+
+    def back(self) -> None:
+        """Undoes the last answer; on the first screen it shows that screen again."""
+        session = self.session
+        session.lead = ""
+        if session.history:
+            step = session.history.pop()
+            session.frames = session.frames[: step.depth] + [_copy(frame) for frame in step.frames]
+        self.entered()
+
+    # On to the next state that waits.
+
+    def on(self) -> Asking:
+        for _step in range(limits.STEPS_PER_TURN):
+            if self.last is not None:
+                return
+            state = self.state
+            if isinstance(state, Waiting):
+                if not self.answers:
+                    return
+                given, self.answers = self.answers[0], self.answers[1:]
+                self.answer(given)
+            elif isinstance(state, Say):
+                self.session.lead = joined(self.session.lead, render(self.session, state.text, self.language))
+                self.take(SAID)
+            elif isinstance(state, Branch):
+                self.take(self.case(state))
+            elif isinstance(state, Call):
+                yield from self.call(state)
+            elif isinstance(state, Run):
+                self.run(state)
+            elif isinstance(state, Handover):
+                if self.session.page or (yield from self.hand_over(state)):
+                    return
+            elif isinstance(state, End) and not self.leave(state):
+                return
+        raise BrokenFlow(self.trail[-1], f"{limits.STEPS_PER_TURN} steps in one turn")
+
+    def case(self, state: Branch) -> str:
+        for condition, outcome in state.cases:
+            if condition is None or condition(lambda name: look_up(self.session, name)):
+                return outcome
+        raise BrokenFlow(self.trail[-1], "no case of the branch holds")
+
+    def call(self, state: Call) -> Asking:
+        met = yield Need(state.need, self.arguments(state.arguments))
+        session = self.session
+        for name, value in met.values.items():
+            session.frames[-1].variables[name] = value
+        language = met.values.get("language")
+        if isinstance(language, str) and language in self.languages:
+            session.language = language
+        spec = self.library.needs.get(state.need)
+        if spec is not None and spec.writes and met.outcome not in (FAILED, SLOW):
+            session.history = []  # What has been done outside cannot be undone by "back".
+        self.take(met.outcome if met.outcome in state.outcomes else ELSE)
+
+    def arguments(self, arguments: Mapping[str, Argument]) -> dict[str, Value]:
+        return {
+            name: look_up(self.session, argument.name) if argument.name else argument.literal
+            for name, argument in arguments.items()
+        }
+
+    def run(self, state: Run) -> None:
+        if len(self.session.frames) >= limits.RUN_DEPTH:
+            raise BrokenFlow(self.trail[-1], f"more than {limits.RUN_DEPTH} flows wait for one another")
+        self.push(self.library.live(state.flow), self.arguments(state.arguments))
+
+    def hand_over(self, state: Handover) -> Generator[Need, Met, bool]:
+        """True when an operator takes over: the handover's text is then the last screen."""
+        met = yield Need("handover.request", {"topic": state.topic})
+        if met.outcome == "accepted":
+            self.session.history = []
+            return True
+        self.take(met.outcome if met.outcome in state.outcomes else ELSE)
+        return False
+
+    def leave(self, state: End) -> bool:
+        """Leaves an ``end``: to the flow that ran this one, or to a parked session. False when it is final."""
+        session = self.session
+        if len(session.frames) > 1:
+            self.come_back(state)
+            return True
+        if session.parked and session.frames[0].flow == RESUME:
+            parked, session.parked = session.parked, []
+            if state.outcome == "continue":
+                session.frames, session.history, session.lead = parked, [], ""
+                self.entered()
+            else:
+                self.open(self.library.live(session.opened))
+            return True
+        return False
+
+    def come_back(self, state: End) -> None:
+        session = self.session
+        session.lead = joined(session.lead, render(session, state.text, self.language))
+        ended = session.frames.pop()
+        caller = session.frames[-1]
+        # Steps taken inside the flow that ended must bring its caller back with it.
+        for step in session.history:
+            if step.depth >= len(session.frames):
+                step.depth -= 1
+                step.frames.insert(0, _copy(caller))
+        running = self.state
+        assert isinstance(running, Run)
+        for mine, theirs in running.save.items():
+            caller.variables[mine] = ended.variables.get(theirs)
+        self.take(state.outcome if state.outcome in running.outcomes else ELSE)
+
+    # The end of the turn.
+
+    def finish(self, text: str, outcome: str) -> None:
+        """Ends the session with a text of the engine's own."""
+        self.last = self.language.translate(text)
+        self.outcome = outcome
+
+    def pages(self) -> tuple[Page, ...]:
+        session, state = self.session, self.state
+        if isinstance(state, Menu | Ask):
+            at_home = len(session.frames) == 1 and session.frames[0].flow == MAIN and not session.history
+            menu = state if isinstance(state, Menu) else None
+            home = not at_home and self.library.find(MAIN) is not None
+            return pages_of(session, state.text, menu, self.language, self.layout, home=home)
+        assert isinstance(state, End | Handover)
+        session.history = []
+        return pages_of(session, state.text, None, self.language, self.layout, home=False)
+
+    def turn(self) -> Turn:
+        """The screen of where the session stands now."""
+        session = self.session
+        if self.last is not None:
+            session.finished = True
+            return Turn(Screen(self.last, self.last), False, tuple(self.trail), self.outcome)
+        pages = self.pages()
+        session.page = min(session.page, len(pages) - 1)
+        page = pages[session.page]
+        screen = Screen(page.text, page.body, page.options, session.page, len(pages))
+        state = self.state
+        if isinstance(state, Waiting):
+            self.session.due = self.now.timestamp() + (state.after or self.flow.expires or limits.EXPIRES)
+            return Turn(screen, True, tuple(self.trail))
+        if session.page + 1 < len(pages):
+            session.due = self.now.timestamp() + limits.EXPIRES
+            return Turn(screen, True, tuple(self.trail))
+        session.finished = True
+        outcome = state.outcome if isinstance(state, End) else HANDED_OVER
+        return Turn(screen, False, tuple(self.trail), outcome)
+
+
+def _copy(frame: Frame) -> Frame:
+    return msgspec.structs.replace(frame, variables=dict(frame.variables))

@@ -1,0 +1,73 @@
+"""A session: one conversation with one person, as plain data that is serialised after every turn."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+Value = str | int | float | bool | datetime | None
+
+
+class Frame(msgspec.Struct, array_like=True):
+    """One flow in progress: which version of it, where it stands, what it knows.
+
+    ``transitions`` moves ``state``: a frame is the model that the flow's machine is triggered with.
+    """
+
+    flow: str
+    version: str
+    state: str
+    variables: dict[str, Value] = {}
+
+
+class Step(msgspec.Struct, array_like=True):
+    """What "back" returns to: the lowest ``depth`` frames as they are now, then ``frames`` as they were."""
+
+    depth: int
+    frames: list[Frame]
+
+
+class Session(msgspec.Struct, array_like=True):
+    """``caller`` is the person's address, ``code`` the service code. ``opened`` is the flow that was asked
+    for; ``frames[0]`` is the one that goes first, ``frames[-1]`` the one that speaks now.
+
+    ``sequence`` counts turns, the first is 1. ``due`` is when the time-out of the present state or of the
+    session fires (seconds since 1970); ``lead`` is what was said on the way to the present screen, kept so
+    that its further pages and its repetition show it too. ``cursor`` is the last cumulative text and ``note``
+    what else the gateway wants kept, neither is the engine's. ``parked`` holds the frames of an earlier session that this one may go on with.
+    """
+
+    id: bytes
+    language: str
+    sequence: int = 0
+    subscriber: bytes | None = None
+    verified: bool = False
+    caller: str = ""
+    channel: str = ""
+    code: str = ""
+    opened: str = ""
+    frames: list[Frame] = []
+    history: list[Step] = []
+    parked: list[Frame] = []
+    lead: str = ""
+    attempts: int = 0
+    page: int = 0
+    due: float | None = None
+    cursor: str = ""
+    note: str = ""
+    finished: bool = False
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Session)
+
+
+def serialise(session: Session) -> bytes:
+    """The session as MessagePack, about 1 µs."""
+    return _encoder.encode(session)
+
+
+def read(data: bytes) -> Session:
+    """The session that ``serialise`` wrote; ``msgspec.DecodeError`` when it is not one."""
+    return _decoder.decode(data)

@@ -1,0 +1,100 @@
+"""The screen of the state that a session stands in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine import template
+from engine.flow import Choice, Menu
+from engine.layout import Layout
+from engine.pages import Navigation, Page, paginate
+from engine.session import Session, Value
+from engine.turn import Language, Option
+
+
+def _(text: str) -> str:
+    """Marks a text for the catalogues."""
+    return text
+
+
+BACK = _("بازگشت")
+HOME = _("منو")
+MORE = _("ادامه")
+
+
+def built_in(session: Session, name: str) -> Value:
+    """A variable that every flow may read and none may write; None when ``name`` is not one of them."""
+    match name:
+        case "caller":
+            return session.caller
+        case "verified":
+            return session.verified
+        case "channel":
+            return session.channel
+        case "language":
+            return session.language
+        case "code":
+            return session.code
+        case "attempts":
+            return session.attempts
+    return None
+
+
+BUILT_IN = ("caller", "verified", "channel", "language", "code", "attempts")
+
+
+def look_up(session: Session, name: str) -> Value:
+    """The value of a variable as the flow that speaks now sees it."""
+    variables = session.frames[-1].variables
+    return variables[name] if name in variables else built_in(session, name)
+
+
+def render(session: Session, text: str, language: Language) -> str:
+    """A text of the flow in the person's language, its placeholders filled."""
+    parsed = template.parse(language.translate(text))
+    if not parsed.names:
+        return parsed.render({}, language)
+    values: Mapping[str, Value] = {name: look_up(session, name) for name, _kind in parsed.names}
+    return parsed.render(values, language)
+
+
+def visible(session: Session, menu: Menu) -> tuple[Choice, ...]:
+    """The choices that are offered now; their numbers are their places in this tuple, from 1."""
+    if not menu.conditional:
+        return menu.choices
+    return tuple(
+        choice
+        for choice in menu.choices
+        if choice.condition is None or choice.condition(lambda name: look_up(session, name))
+    )
+
+
+def joined(lead: str, text: str) -> str:
+    """Two texts as lines of one screen; either may be empty."""
+    return f"{lead}\n{text}" if lead and text else lead or text
+
+
+def pages_of(
+    session: Session,
+    text: str,
+    menu: Menu | None,
+    language: Language,
+    layout: Layout,
+    *,
+    home: bool,
+) -> tuple[Page, ...]:
+    """All pages of the present screen: what was said on the way, the state's text, its options, navigation."""
+    options = (
+        tuple(
+            Option(str(number), render(session, choice.label, language))
+            for number, choice in enumerate(visible(session, menu), 1)
+        )
+        if menu is not None
+        else ()
+    )
+    navigation = Navigation(
+        back=language.translate(BACK) if session.history else None,
+        home=language.translate(HOME) if home else None,
+        more=language.translate(MORE),
+    )
+    return paginate(joined(session.lead, render(session, text, language)), options, layout, navigation)

@@ -1,0 +1,88 @@
+"""What goes into one turn of the engine and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import msgspec
+
+from engine.session import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What arrived. ``start``: ``text`` is a dialled code (``*733*2*1#``) or a word, or is empty;
+    ``text``: an answer; ``timeout``: the time of the present state is over.
+
+    ``answers`` (with ``start``) are answers that came together with the code; they are given one by one to
+    the screens that the flow shows, until they are used up or one does not fit.
+    """
+
+    kind: Literal["start", "text", "timeout"]
+    text: str = ""
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a flow asks the outside for, with its arguments filled in."""
+
+    name: str
+    arguments: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """How a need was met: the outcome that the flow goes on by, and the values it may read from then on.
+
+    The value ``language`` changes the session's language as well.
+    """
+
+    outcome: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+
+class Option(msgspec.Struct, frozen=True, array_like=True):
+    """One choice as shown: ``key`` is what to type, ``label`` what it says."""
+
+    key: str
+    label: str
+
+
+class Screen(msgspec.Struct, frozen=True, array_like=True):
+    """What the person sees. ``text`` is complete for a channel of bare text: the page's part of the words,
+    its numbered options and its navigation. ``body`` and ``options`` are the same in parts, for channels
+    that have buttons."""
+
+    text: str
+    body: str
+    options: tuple[Option, ...] = ()
+    page: int = 0
+    pages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One input and what it caused. ``replies``: whether an answer is expected, else the session is over.
+    ``trail``: the states entered, ``flow:state``. ``outcome``: how the session ended, "" while it goes on."""
+
+    screen: Screen
+    replies: bool
+    trail: tuple[str, ...]
+    outcome: str = ""
+
+
+class Language(Protocol):
+    """A language as the engine needs it; ``languages.py`` makes them from the catalogues."""
+
+    @property
+    def code(self) -> str:
+        """``fa``, ``en``, …"""
+
+    def translate(self, text: str) -> str:
+        """The text of a flow (Persian) in this language."""
+
+    def format(self, value: Value, kind: str) -> str:
+        """A value as people read it here. ``kind``: "" (plain), date, time, number, digits, toman, phone."""

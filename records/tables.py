@@ -1,0 +1,263 @@
+"""Every table. Times are ``Instant`` columns: microseconds since 1970 UTC in the database, aware datetimes in
+Python. Ids are 16 bytes, ordered by time (``records.ids``). ``sealed`` columns hold what ``records.vault``
+encrypted; ``party`` and ``index`` columns hold its keyed blind index of an address, never the address.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(moment: datetime) -> int:
+    """The instant as the database keeps it."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def moment(microseconds: int) -> datetime:
+    """The instant that ``microseconds`` names, aware, in UTC."""
+    return EPOCH + timedelta(microseconds=microseconds)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware datetime kept as microseconds since 1970 UTC, the same on both databases."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> int | None:
+        return None if value is None else microseconds(value)
+
+    def process_result_value(self, value: int | None, dialect: Any) -> datetime | None:
+        return None if value is None else moment(value)
+
+
+Id = LargeBinary(16)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("language", String(16), nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
+# A subscriber's addresses. ``kind``: msisdn, telegram, bale, email, push.
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("index", Id, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("subscriber", Id, ForeignKey("subscribers.id"), nullable=False, index=True),
+    Column("verified_at", Instant),
+    Column("verified_by", String(16)),  # network, code, contact
+    Column("created_at", Instant, nullable=False),
+)
+
+# ``key`` is the keyed digest of (route, the gateway's session id, the caller's number); it is emptied when
+# the gateway reuses the id for a new session. ``due_at`` is a lower bound of when a time-out fires: the
+# truth is in the session's last turn, so that an ordinary turn need not touch this row.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", Id, unique=True),
+    Column("channel", String(16), nullable=False),
+    Column("route", String(32), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("party", Id, nullable=False),
+    Column("subscriber", Id),
+    Column("opened_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("outcome", String(32)),
+)
+Index("ix_sessions_open_party", sessions.c.party, sessions.c.id, sqlite_where=sessions.c.closed_at.is_(None),
+      postgresql_where=sessions.c.closed_at.is_(None))  # fmt: skip
+Index("ix_sessions_due", sessions.c.due_at, sqlite_where=sessions.c.closed_at.is_(None),
+      postgresql_where=sessions.c.closed_at.is_(None))  # fmt: skip
+
+# A session is its last turn: ``content`` seals the message received (raw and folded), the message shown and
+# the session after it (``records.sessions.TurnRecord``). The two unique keys are what makes a turn happen
+# once: one step for each (session, sequence), one answer for each input key.
+turns = Table(
+    "turns",
+    metadata,
+    Column("session", Id, primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("input_key", Id),
+    Column("received_at", Instant, nullable=False),
+    Column("answered_at", Instant, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    UniqueConstraint("session", "input_key"),
+)
+
+# Messages that leave: ``status`` queued, claimed, sent, delivered, failed, blocked, expired, cancelled.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("tracking", String(10), nullable=False, unique=True),
+    Column("idempotency_key", String(64), unique=True),
+    Column("channel", String(16), nullable=False),
+    Column("class", String(16), nullable=False),  # otp, service, bulk
+    Column("party", Id, nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),  # records.outbox.Content
+    Column("status", String(16), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("lease_owner", Id),
+    Column("lease_until", Instant),
+    Column("provider", String(32)),
+    Column("external_id", String(128)),
+    Column("sent_at", Instant),
+    Column("finished_at", Instant),
+    Column("parts", Integer),
+    Index("ix_outbox_external", "provider", "external_id"),
+)
+# Only what still has to go: the claim must not walk past finished rows.
+Index("ix_outbox_waiting", outbox.c.due_at, outbox.c.id, sqlite_where=outbox.c.finished_at.is_(None),
+      postgresql_where=outbox.c.finished_at.is_(None))  # fmt: skip
+
+# Append-only: each try and each receipt of an outgoing message, in the order they became known.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("message", Id, ForeignKey("outbox.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("provider", String(32), nullable=False),
+    Column("kind", String(16), nullable=False),  # attempt, receipt
+    Column("status", String(16), nullable=False),
+    Column("detail", Text, nullable=False, default=""),
+)
+
+# One-time codes. The code itself is not here: ``digest`` is its HMAC with the server's key.
+verifications = Table(
+    "verifications",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("purpose", String(32), nullable=False),
+    Column("party", Id, nullable=False),
+    Column("prefix", String(8), nullable=False),
+    Column("requested_by", Id),  # blind index of who asked: the limit per address
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("channel", String(16), nullable=False),  # sms, voice
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("checks", Integer, nullable=False, default=0),
+    Column("consumed_at", Instant),
+    Column("replaced_at", Instant),
+    Index("ix_verifications_party_created", "party", "created_at"),
+    Index("ix_verifications_requested_created", "requested_by", "created_at"),
+    Index("ix_verifications_prefix_created", "prefix", "created_at"),
+)
+# One live code for each (purpose, number).
+Index("uq_verifications_live", verifications.c.purpose, verifications.c.party, unique=True,
+      sqlite_where=verifications.c.consumed_at.is_(None) & verifications.c.replaced_at.is_(None),
+      postgresql_where=verifications.c.consumed_at.is_(None) & verifications.c.replaced_at.is_(None))  # fmt: skip
+
+# ``state``: open, answered, closed, merged.
+complaints = Table(
+    "complaints",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("number", String(12), nullable=False, unique=True),
+    Column("subscriber", Id, ForeignKey("subscribers.id"), nullable=False, index=True),
+    Column("channel", String(16), nullable=False),
+    Column("session", Id),
+    Column("category", String(32), nullable=False),
+    Column("priority", String(16), nullable=False),  # low, normal, high, urgent
+    Column("state", String(16), nullable=False),
+    Column("tracking", String(16)),
+    Column("opened_at", Instant, nullable=False),
+    Column("deadline", Instant, nullable=False),
+    Column("answered_at", Instant),
+    Column("closed_at", Instant),
+    Column("assignee", String(64)),
+    Column("merged_into", Id, ForeignKey("complaints.id")),
+    Column("revision", Integer, nullable=False, default=1),  # grows with each change: optimistic lock
+)
+Index("ix_complaints_state_deadline", complaints.c.state, complaints.c.deadline)
+
+# Append-only: every word and every change of a complaint.
+complaint_events = Table(
+    "complaint_events",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("complaint", Id, ForeignKey("complaints.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("author", String(16), nullable=False),  # person, operator, system
+    Column("operator", String(64)),
+    Column("kind", String(16), nullable=False),  # opened, message, answered, closed, reopened, assigned, merged
+    Column("sealed", LargeBinary),
+)
+
+# Append-only: the last row of (subscriber, purpose) is the consent in force.
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("subscriber", Id, ForeignKey("subscribers.id"), nullable=False),
+    Column("purpose", String(32), nullable=False),  # advertising
+    Column("given", Boolean, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("session", Id),
+    Index("ix_consents_subscriber_purpose", "subscriber", "purpose", "id"),
+)
+
+# Call-backs that people asked for. ``state``: waiting, done, cancelled.
+callbacks = Table(
+    "callbacks",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("subscriber", Id, ForeignKey("subscribers.id"), nullable=False, index=True),
+    Column("topic", String(32), nullable=False),
+    Column("time_of_day", String(16), nullable=False),  # any, morning, afternoon, evening
+    Column("asked_at", Instant, nullable=False),
+    Column("session", Id),
+    Column("state", String(16), nullable=False),
+    Column("finished_at", Instant),
+)
+
+# Published flow versions; ``version`` is the hash of the source. The newest row of a name is live.
+flow_versions = Table(
+    "flow_versions",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("version", String(32), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("published_at", Instant, nullable=False),
+    Index("ix_flow_versions_published", "published_at"),
+)

@@ -1,0 +1,186 @@
+"""Brings flow files to life: reads them, lints them, runs their tests, publishes what changed.
+
+A file that does not pass is held back and the version before it stays live; the report says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from engine.compile import compile_flow
+from engine.findings import Finding
+from engine.flow import Flow
+from engine.layout import Layout
+from engine.library import Library
+from engine.lint import lint
+from engine.needs import NeedSpec
+from engine.reader import Source, read_flow
+from engine.transcripts import TestResult, run_tests
+from engine.turn import Language
+from records.flows import FlowStore
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of the flow files: ``published`` flow names, ``held`` file names with the findings and
+    failed tests that held them back."""
+
+    published: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    failures: list[TestResult] = field(default_factory=list)
+
+    @property
+    def errors(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+
+def read_folder(folder: Path) -> tuple[list[Source], list[Finding]]:
+    """Every ``*.yaml`` of the folder: the sources that can be read and what is wrong with the others."""
+    sources: list[Source] = []
+    findings: list[Finding] = []
+    for path in sorted(folder.glob("*.yaml")):
+        source, found = read_flow(path.read_bytes(), str(path))
+        findings += found
+        if source is not None:
+            sources.append(source)
+    return sources, findings
+
+
+class Publisher:
+    """Publishes the flows of a folder into a library and its store."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        library: Library,
+        store: FlowStore,
+        needs: Mapping[str, NeedSpec],
+        languages: Mapping[str, Language],
+        layouts: Mapping[str, Layout],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._folder = folder
+        self._library = library
+        self._store = store
+        self._needs = needs
+        self._languages = languages
+        self._layouts = layouts
+        self._clock = clock
+        self._seen: object = None
+
+    async def load(self) -> None:
+        """Makes the newest published versions live, as at every start."""
+        published = await self._store.newest()
+        self._library.publish(await asyncio.to_thread(_compile_all, published))
+
+    async def flow(self, name: str, version: str) -> Flow | None:
+        """An older version that a session is pinned to, or None when it was never published."""
+        text = await self._store.version(name, version)
+        return None if text is None else _compile(name, text)
+
+    async def publish(self) -> Report:
+        """Reads the folder and publishes each file that changed and passes."""
+        report, flows = await asyncio.to_thread(self._examine)
+        for flow in flows:
+            await self._store.publish(flow.name, flow.version, flow.source.text, self._clock())
+        self._library.publish(flows)
+        report.published = [flow.name for flow in flows]
+        return report
+
+    async def follow_folder(self, pause: float = 1.0) -> None:
+        """Publishes whenever a file of the folder changes, until cancelled."""
+        while True:
+            seen = await asyncio.to_thread(self._snapshot)
+            if seen != self._seen:
+                self._seen = seen
+                tell(await self.publish())
+            await asyncio.sleep(pause)
+
+    async def follow_store(self, pause: float = 2.0) -> None:
+        """Makes live what another process published, until cancelled."""
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await self.load()
+            except Exception as error:
+                # The database may be away; sessions go on with what is loaded.
+                log.warning("published flows not read", error=type(error).__name__)
+
+    def _snapshot(self) -> object:
+        paths = sorted([*self._folder.glob("*.yaml"), *self._folder.glob("tests/*.yaml")])
+        return [(path, status.st_mtime_ns, status.st_size) for path in paths for status in [path.stat()]]
+
+    def _examine(self) -> tuple[Report, list[Flow]]:
+        """Which flows may go live, and the report on all others."""
+        sources, findings = read_folder(self._folder)
+        report = Report(findings=findings)
+        if all(self._is_live(source) for source in sources):
+            report.held = sorted({finding.file for finding in report.errors})
+            return report, []
+        while True:
+            found = lint(sources, self._needs, self._languages, self._layouts)
+            report.findings += [each for each in found if each not in report.findings]
+            bad = {each.file for each in found if each.severity == "error"}
+            if not bad:
+                library = Library.of(sources, self._needs)
+                failures = [each for each in self._test(library, sources) if not each.passed]
+                report.failures += failures
+                bad = {source.path for source in sources for each in failures if each.flow == source.name}
+            if not bad:
+                break
+            sources = self._without(sources, bad)
+        report.held = sorted({each.file for each in report.errors} | {each.path for each in report.failures})
+        return report, [compile_flow(source) for source in sources if not self._is_live(source)]
+
+    def _is_live(self, source: Source) -> bool:
+        live = self._library.find(source.name)
+        return live is not None and live.version == source.version
+
+    def _without(self, sources: Sequence[Source], bad: set[str]) -> list[Source]:
+        """The sources with each bad one replaced by its live version, or left out where there is none."""
+        kept: list[Source] = []
+        for source in sources:
+            if source.path not in bad:
+                kept.append(source)
+            elif (live := self._library.find(source.name)) is not None and not self._is_live(source):
+                kept.append(live.source)
+        return kept
+
+    def _test(self, library: Library, sources: Sequence[Source]) -> list[TestResult]:
+        results: list[TestResult] = []
+        for path in sorted(self._folder.glob("tests/*.yaml")):
+            results += run_tests(
+                library, path.read_text("utf-8"), str(path), self._languages, self._layouts
+            )
+        return results
+
+
+def tell(report: Report) -> None:
+    """Logs a report: what went live, and each reason why something did not."""
+    for finding in report.errors:
+        log.error("flow held back", reason=str(finding))
+    for failure in report.failures:
+        log.error("flow held back", test=failure.name, file=failure.path, reason=failure.difference)
+    if report.published:
+        log.info("flows published", flows=report.published)
+
+
+def _compile(name: str, text: bytes) -> Flow:
+    source, findings = read_flow(text, f"{name}.yaml")
+    if source is None:
+        raise ValueError(f"the published flow {name} cannot be read: {findings[0]}")
+    return compile_flow(source)
+
+
+def _compile_all(published: Sequence[tuple[str, str, bytes]]) -> list[Flow]:
+    return [_compile(name, text) for name, _version, text in published]

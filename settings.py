@@ -1,0 +1,253 @@
+"""The environment as one frozen, validated object. Nothing else reads the environment.
+
+Each setting is one field: its name in the environment is the field's name in capitals, and its meaning,
+parser and whether it is a secret stand beside it, so that ``server.py config`` can print them all.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+GATEWAYS = (
+    "africastalking",
+    "inoti",
+    "infobip",
+    "hubtel",
+    "nalo",
+    "arkesel",
+    "comviva",
+    "restcomm",
+    "truroute",
+)
+
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+
+
+class SettingError(Exception):
+    """A setting that cannot be used; the message is one line that names it and says what it should be."""
+
+
+def setting(default: Any, parse: Callable[[str], Any], meaning: str, *, secret: bool = False) -> Any:
+    """A field of ``Settings`` with all that ``config`` prints about it."""
+    return field(default=default, metadata={"parse": parse, "meaning": meaning, "secret": secret})
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not value.isascii() or not value.isdecimal() or not least <= int(value) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def _seconds(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 < number <= 86_400:
+        raise ValueError("a number of seconds above 0")
+    return number
+
+
+def _switch(value: str) -> bool:
+    if value.lower() in ("1", "true", "yes", "on"):
+        return True
+    if value.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("yes or no")
+
+
+def _choice(*choices: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return value
+
+    return parse
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value and urlsplit(value).scheme not in schemes:
+            raise ValueError(f"a URL that begins with {' or '.join(scheme + '://' for scheme in schemes)}")
+        return value
+
+    return parse
+
+
+def _networks(value: str) -> Networks:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
+    except ValueError:
+        raise ValueError("addresses or networks joined by commas, such as 10.0.0.7,192.0.2.0/24") from None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSettings:
+    """What one USSD gateway is allowed and how its screens are cut."""
+
+    secret: str = setting("", _text, "secret that the gateway sends (query `secret`)", secret=True)
+    addresses: Networks = setting((), _networks, "addresses that the gateway calls from")
+    code: str = setting("", _text, "service code where the gateway names none, such as *733#")
+    units: int = setting(80, _whole(20, 1_000), "UTF-16 units of one Persian screen")
+    septets: int = setting(182, _whole(40, 2_000), "septets of one screen of pure GSM-7")
+    strip_zwnj: bool = setting(False, _switch, "leave half-spaces out of what is sent")
+    rlm: bool = setting(False, _switch, "a right-to-left mark before each line")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting of Chapar. ``sources`` tells which came from the environment."""
+
+    host: str = setting("127.0.0.1", _text, "address to listen on")
+    port: int = setting(8080, _whole(0, 65_535), "port to listen on; 0 takes a free one")
+    data_dir: Path = setting(Path("var"), Path, "folder of everything that the embedded default writes")
+    flows_dir: Path = setting(Path("flows"), Path, "folder of the flow files")
+    database_url: str = setting(
+        "", _url("postgresql", "sqlite"), "database; without it SQLite in DATA_DIR", secret=True
+    )
+    redis_url: str = setting(
+        "", _url("redis", "rediss", "unix"), "Redis before the database; without it in process", secret=True
+    )
+    keys: str = setting("", _text, "key ring as JSON; without it KEY_FILE", secret=True)
+    key_file: str = setting("", _text, "key ring file; without it keys.json in DATA_DIR, made on first start")
+    trusted_proxies: Networks = setting((), _networks, "proxies whose X-Forwarded-For is believed")
+    monitor_addresses: Networks = setting((), _networks, "who may read /metrics besides this machine")
+
+    turn_deadline: float = setting(8.0, _seconds, "seconds after which a turn is answered by a fallback screen")
+    need_deadline: float = setting(5.0, _seconds, "seconds after which a need takes the outcome `slow`")
+    turns_in_flight: int = setting(128, _whole(1, 10_000), "turns at once; one more is told to try again")
+    cache_bytes: int = setting(64 * 2**20, _whole(2**20, 2**36), "memory for sessions kept in process")
+
+    dispatch_in_serve: bool | None = setting(
+        None, _switch, "whether `serve` also sends messages; by default only in the embedded default"
+    )
+    sms_provider: str = setting("sandbox", _choice("sandbox", "kavenegar"), "who sends SMS")
+    kavenegar_key: str = setting("", _text, "API key of Kavenegar", secret=True)
+    kavenegar_sender: str = setting("", _text, "line that SMS are sent from")
+    kavenegar_url: str = setting("https://api.kavenegar.com", _url("http", "https"), "where Kavenegar answers")
+    voice_provider: str = setting("sandbox", _choice("sandbox"), "who makes voice calls")
+    email_provider: str = setting("sandbox", _choice("sandbox", "smtp"), "who sends e-mail")
+    smtp_url: str = setting("", _url("smtp", "smtps"), "mail server, smtp://user:password@host:587", secret=True)
+    mail_from: str = setting("", _text, "sender of e-mail")
+
+    site_domain: str = setting("localhost", _text, "domain in the last line of a code's SMS (WebOTP)")
+    identity_url: str = setting("", _url("http", "https"), "look-up of national ID and number (Shahkar)")
+    identity_token: str = setting("", _text, "token of that look-up", secret=True)
+    complaint_days: int = setting(2, _whole(1, 10), "working days within which a complaint is answered")
+
+    log_level: str = setting("info", _choice("debug", "info", "warning", "error"), "least level logged")
+    log_format: str = setting("", _choice("json", "text"), "json, or text for people; by default by terminal")
+
+    routes: Mapping[str, RouteSettings] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def embedded(self) -> bool:
+        """The embedded default: no database was named."""
+        return not self.database_url
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'chapar.sqlite3'}"
+
+    @property
+    def key_path(self) -> Path:
+        return Path(self.key_file) if self.key_file else self.data_dir / "keys.json"
+
+    @property
+    def dispatches(self) -> bool:
+        return self.embedded if self.dispatch_in_serve is None else self.dispatch_in_serve
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether any channel goes to the sandbox, so that its pages are served."""
+        return "sandbox" in (self.sms_provider, self.voice_provider, self.email_provider)
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this environment; ``SettingError`` for the first that cannot be used."""
+    sources: dict[str, str] = {}
+    values = _read(Settings, "", environment, sources)
+    values["routes"] = {
+        gateway: RouteSettings(**_read(RouteSettings, f"USSD_{gateway.upper()}_", environment, sources))
+        for gateway in GATEWAYS
+    }
+    settings = Settings(**values, sources=sources)
+    _check(settings)
+    return settings
+
+
+def describe(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
+    """(name, value with secrets masked, source, meaning) of every setting."""
+    yield from _describe(settings, "", settings.sources)
+    for gateway, route in settings.routes.items():
+        yield from _describe(route, f"USSD_{gateway.upper()}_", settings.sources)
+
+
+def _read(
+    kind: type[Any], prefix: str, environment: Mapping[str, str], sources: dict[str, str]
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for each in fields(kind):
+        if "parse" not in each.metadata:
+            continue
+        name = prefix + each.name.upper()
+        text = environment.get(name, "").strip()
+        if not text:
+            continue
+        try:
+            values[each.name] = each.metadata["parse"](text)
+        except ValueError as error:
+            shown = "its value" if each.metadata["secret"] else repr(text)
+            raise SettingError(f"{name}: {shown} is not {error}") from None
+        sources[name] = "environment"
+    return values
+
+
+def _describe(
+    holder: Settings | RouteSettings, prefix: str, sources: Mapping[str, str]
+) -> Iterator[tuple[str, str, str, str]]:
+    for each in fields(holder):
+        if "parse" not in each.metadata:
+            continue
+        name = prefix + each.name.upper()
+        yield name, _shown(getattr(holder, each.name), each.metadata["secret"]), sources.get(name, "default"), (
+            each.metadata["meaning"]
+        )
+
+
+def _shown(value: Any, secret: bool) -> str:
+    if value is None or value in ("", ()):
+        return ""
+    if secret:
+        return "••••"
+    if isinstance(value, tuple):
+        return ",".join(str(part) for part in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _check(settings: Settings) -> None:
+    """What single parsers cannot see: settings that need one another."""
+    needed = (
+        (settings.sms_provider == "kavenegar", "KAVENEGAR_KEY", settings.kavenegar_key, "SMS_PROVIDER=kavenegar"),
+        (settings.email_provider == "smtp", "SMTP_URL", settings.smtp_url, "EMAIL_PROVIDER=smtp"),
+        (settings.email_provider == "smtp", "MAIL_FROM", settings.mail_from, "EMAIL_PROVIDER=smtp"),
+    )
+    for wanted, name, value, by in needed:
+        if wanted and not value:
+            raise SettingError(f"{name}: is empty, but {by} needs it")
