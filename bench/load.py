@@ -1,0 +1,165 @@
+"""A load of people on the phone: many connections, each walking one conversation after another.
+
+Speaks HTTP/1.1 over bare asyncio protocols, so that the load costs far less than what it measures. Run as a
+process of its own: ``python -m bench.load '{"port": …}'`` prints one JSON line of figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from time import perf_counter, time
+from urllib.parse import quote_plus
+
+import uvloop
+
+
+@dataclass
+class Plan:
+    """``answers`` are given one after another after dialling ``code``. ``seconds`` of which the first
+    ``warm_up`` are not counted. ``secret`` opens the door. Numbers count up from ``first_number``."""
+
+    port: int
+    answers: list[str]
+    code: str = "*733#"
+    path: str = "/ussd/africastalking"
+    secret: str = ""
+    connections: int = 64
+    seconds: float = 10.0
+    warm_up: float = 2.0
+    first_number: int = 9_120_000_000
+    last_word: str = ""
+
+
+@dataclass
+class Figures:
+    """``latencies`` in milliseconds. ``wrong`` counts answers that are not what the plan expects."""
+
+    turns: int = 0
+    conversations: int = 0
+    wrong: int = 0
+    seconds: float = 0.0
+    p50: float = 0.0
+    p95: float = 0.0
+    p99: float = 0.0
+    most: float = 0.0
+    example: str = ""
+    latencies: list[float] = field(default_factory=list)
+
+    @property
+    def rate(self) -> float:
+        return self.turns / self.seconds if self.seconds else 0.0
+
+
+class Phone(asyncio.Protocol):
+    """One connection: sends a request, waits for its answer, sends the next."""
+
+    def __init__(self, plan: Plan, figures: Figures, number: int, until: float, counted: float) -> None:
+        self._plan = plan
+        self._figures = figures
+        self._number = number
+        self._until = until
+        self._counted = counted
+        self._round = 0
+        self._step = 0
+        self._buffer = b""
+        self._sent = 0.0
+        self._transport: asyncio.Transport | None = None
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._texts = ["*".join(quote_plus(each) for each in plan.answers[:n]) for n in range(len(plan.answers) + 1)]
+        query = f"?secret={plan.secret}" if plan.secret else ""
+        self._head = (
+            f"POST {plan.path}{query} HTTP/1.1\r\nHost: 127.0.0.1:{plan.port}\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "
+        )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.over.done():
+            self.over.set_exception(error or ConnectionError("the server closed a connection"))
+
+    def _send(self) -> None:
+        number = self._number + self._round
+        body = (
+            f"sessionId=AT{number}x{self._round}&phoneNumber=%2B98{number}&networkCode=43235"
+            f"&serviceCode={quote_plus(self._plan.code)}&text={self._texts[self._step]}"
+        )
+        assert self._transport is not None
+        self._sent = perf_counter()
+        self._transport.write(f"{self._head}{len(body)}\r\n\r\n{body}".encode())
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        head = self._buffer.find(b"\r\n\r\n")
+        if head < 0:
+            return
+        at = self._buffer.lower().find(b"content-length:")
+        length = int(self._buffer[at + 15 : self._buffer.find(b"\r\n", at)])
+        if len(self._buffer) < head + 4 + length:
+            return
+        body = self._buffer[head + 4 : head + 4 + length]
+        self._buffer = b""
+        self._answered(body)
+
+    def _answered(self, body: bytes) -> None:
+        now = perf_counter()
+        figures = self._figures
+        if now >= self._counted:
+            figures.turns += 1
+            figures.latencies.append((now - self._sent) * 1_000)
+        last = self._step == len(self._plan.answers)
+        if not body.startswith(b"END" if last else b"CON") or (
+            last and self._plan.last_word and self._plan.last_word.encode() not in body
+        ):
+            figures.wrong += 1
+            figures.example = body.decode(errors="replace")
+        if last:
+            figures.conversations += 1
+            self._step = 0
+            self._round += 1
+        else:
+            self._step += 1
+        if now >= self._until:
+            self.over.set_result(None)
+            assert self._transport is not None
+            self._transport.close()
+        else:
+            self._send()
+
+
+async def run(plan: Plan) -> Figures:
+    """Walks the plan on all connections at once."""
+    figures = Figures()
+    began = perf_counter()
+    until, counted = began + plan.warm_up + plan.seconds, began + plan.warm_up
+    loop = asyncio.get_running_loop()
+    phones: list[Phone] = []
+    for index in range(plan.connections):
+        number = plan.first_number + index * 1_000_000 // 2
+        _transport, phone = await loop.create_connection(
+            lambda number=number: Phone(plan, figures, number, until, counted), "127.0.0.1", plan.port
+        )
+        phones.append(phone)
+    await asyncio.gather(*(phone.over for phone in phones))
+    figures.seconds = perf_counter() - counted
+    ordered = sorted(figures.latencies)
+    if ordered:
+        figures.p50 = ordered[len(ordered) // 2]
+        figures.p95 = ordered[int(len(ordered) * 0.95)]
+        figures.p99 = ordered[int(len(ordered) * 0.99)]
+        figures.most = ordered[-1]
+    figures.latencies = []
+    return figures
+
+
+if __name__ == "__main__":
+    arguments = json.loads(sys.argv[1])
+    # Each run calls from numbers of its own, so that none meets sessions of the one before.
+    arguments.setdefault("first_number", 9_100_000_000 + int(time()) % 500_000 * 2)
+    print(json.dumps(asdict(uvloop.run(run(Plan(**arguments))))))

@@ -1,0 +1,1 @@
+"""Takes what waits in the outbox, hands it to providers and records what became of it."""

@@ -1,0 +1,84 @@
+"""What the dispatcher and a provider say to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol, runtime_checkable
+
+from dispatch.errors import DispatchError
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to send now. ``to`` is a number in E.164 or an e-mail address. ``attempt`` counts from 1;
+    from 2 on the provider may have seen the message before. Nothing is sent after ``expires_at``."""
+
+    id: bytes
+    tracking: str
+    klass: str
+    to: str
+    subject: str
+    body: str
+    attempt: int
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took the message. ``external_id`` is its name there, as its receipts spell it.
+    ``receipt``: pending (ask later), none (this provider never tells), delivered (already known)."""
+
+    external_id: str = ""
+    receipt: Literal["pending", "none", "delivered"] = "none"
+    detail: str = ""
+
+
+Outcome = Accepted | DispatchError
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the provider says became of a message. ``status``: sent (not known yet), delivered, failed,
+    blocked. ``detail`` is the provider's own code and word."""
+
+    status: Literal["sent", "delivered", "failed", "blocked"]
+    detail: str = ""
+
+
+class Provider(Protocol):
+    """Hands messages of one channel to whoever carries them."""
+
+    @property
+    def name(self) -> str:
+        """One word, kept with each message that it carried."""
+
+    @property
+    def channel(self) -> str:
+        """sms, email, voice, …"""
+
+    @property
+    def batch(self) -> int:
+        """The most messages that it takes at once."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same message handed over again is not sent a second time."""
+
+    async def send(self, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
+        """One outcome for each message, in order; an error is returned in its place. An error that is
+        raised holds for the whole batch; one that is no ``DispatchError`` counts as ``Ambiguous``."""
+
+
+@runtime_checkable
+class ReceiptSource(Protocol):
+    """A provider that is asked for receipts."""
+
+    @property
+    def receipts_batch(self) -> int:
+        """The most messages that it answers for at once."""
+
+    async def receipts(self, external_ids: Sequence[str]) -> Mapping[str, Receipt]:
+        """What is known of these messages; those that it does not name are asked for again. Raises
+        ``DispatchError``."""

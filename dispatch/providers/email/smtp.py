@@ -1,0 +1,221 @@
+"""E-mail over SMTP (RFC 5321), on connections that are kept.
+
+A message is decided by where it stood when it failed:
+
+- before its content was handed over, a 4xx answer (421, 450, …) or a lost connection is ``Unreachable``;
+- a 5xx answer to the recipient or to the content is ``Rejected``; one to the greeting, to TLS, to the login
+  or to the sender is ``Misconfigured``, for it would meet every message;
+- a connection lost once DATA was asked for is ``Ambiguous``. SMTP cannot tell a repetition
+  (``repeatable = False``), so ``dispatch.retry`` decides by class: a code or a notice goes again, under the
+  same Message-ID, and advertising does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from email.headerregistry import Address
+from email.utils import parseaddr
+from ipaddress import ip_address
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPResponseException
+
+from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Rejected, Unreachable
+from dispatch.provider import Accepted, Outcome, Outgoing
+from dispatch.providers.email.letter import address, letter
+
+Stage = Literal["connection", "sender", "recipient", "content"]
+
+CONNECTIONS = 4
+SECONDS = 30.0  # For one answer of the server.
+IDLE_SECONDS = 60.0  # A connection unused for longer is closed: servers drop them after some minutes.
+
+
+class Smtp:
+    """``url`` is ``smtp://user:password@host:587`` (STARTTLS where the server offers it; demanded when there
+    is a password, except on this machine) or ``smtps://user:password@host:465``. ``sender`` is what stands
+    in From, ``Chapar <noreply@example.ir>``. ``trust`` replaces the system's list of certificate authorities."""
+
+    name = "smtp"
+    channel = "email"
+    batch = 100
+    repeatable = False
+
+    def __init__(
+        self,
+        url: str,
+        sender: str,
+        *,
+        clock: Callable[[], datetime],
+        trust: ssl.SSLContext | None = None,
+        connections: int = CONNECTIONS,
+        seconds: float = SECONDS,
+    ) -> None:
+        parts = urlsplit(url)
+        self._host = parts.hostname or "localhost"
+        self._user = unquote(parts.username) if parts.username else None
+        self._password = unquote(parts.password) if parts.password else None
+        self._tls = parts.scheme == "smtps"
+        self._port = parts.port or (465 if self._tls else 587 if self._user else 25)
+        # None takes STARTTLS where it is offered.
+        self._starttls = (
+            None if not self._tls and (self._user is None or _here(self._host)) else not self._tls
+        )
+        name, spec = parseaddr(sender)
+        plain = address(spec)
+        self._sender = Address(name, plain.username, plain.domain)
+        self._clock = clock
+        self._trust = trust
+        self._seconds = seconds
+        self._slots = asyncio.Semaphore(connections)
+        self._idle: list[tuple[SMTP, float]] = []
+
+    async def send(self, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
+        if not self._idle:
+            # One connection first: a server that is away or refuses us is asked once, not a hundred times.
+            self._keep(await self._connect())
+        return await asyncio.gather(*(self._outcome(outgoing) for outgoing in batch))
+
+    async def close(self) -> None:
+        """Says goodbye on the kept connections."""
+        while self._idle:
+            client, _ = self._idle.pop()
+            try:
+                await client.quit()
+            except (SMTPException, OSError):
+                pass  # It is gone already, which is all that was wanted.
+            finally:
+                client.close()
+
+    async def _outcome(self, outgoing: Outgoing) -> Outcome:
+        async with self._slots:
+            now = self._clock()
+            if now >= outgoing.expires_at:
+                return Unreachable("expired while it waited for a connection")
+            try:
+                content = letter(outgoing, self._sender, now)
+                recipient = address(outgoing.to).addr_spec
+            except ValueError as error:
+                return Rejected(str(error))
+            try:
+                return await self._hand_over(recipient, content)
+            except DispatchError as error:
+                return error
+
+    async def _hand_over(self, recipient: str, content: bytes) -> Accepted:
+        kept = self._take()
+        if kept is not None:
+            try:
+                return await self._transaction(kept, recipient, content)
+            except _Lost:
+                pass  # Servers drop what is idle; a new connection tells whether this one is there.
+        return await self._transaction(await self._connect(), recipient, content)
+
+    async def _transaction(self, client: SMTP, recipient: str, content: bytes) -> Accepted:
+        """One message over ``client``, which is kept afterwards if it is still good."""
+        stage: Stage = "sender"
+        try:
+            await client.mail(self._sender.addr_spec)
+            stage = "recipient"
+            await client.rcpt(recipient)
+            stage = "content"
+            answer = await client.data(content)
+        except SMTPResponseException as error:
+            await self._tidy(client, error.code)
+            raise _refusal(error, stage, recipient) from error
+        except (SMTPException, OSError) as error:
+            client.close()
+            if stage == "content":
+                raise Ambiguous(f"connection lost after DATA: {error}") from error
+            raise _Lost(f"connection lost: {error}") from error
+        except BaseException:
+            client.close()
+            raise
+        self._keep(client)
+        return Accepted(detail=f"{answer.code} {answer.message}"[:200])
+
+    async def _tidy(self, client: SMTP, code: int) -> None:
+        """After a refusal: the envelope is taken back, and the connection kept unless the server left."""
+        try:
+            if code == 421:
+                raise ConnectionError
+            await client.rset()
+        except (SMTPException, OSError):
+            client.close()
+        else:
+            self._keep(client)
+
+    def _keep(self, client: SMTP) -> None:
+        self._idle.append((client, time.monotonic()))
+
+    def _take(self) -> SMTP | None:
+        while self._idle:
+            client, since = self._idle.pop()
+            if client.is_connected and time.monotonic() - since < IDLE_SECONDS:
+                return client
+            client.close()
+        return None
+
+    async def _connect(self) -> SMTP:
+        client = SMTP(
+            hostname=self._host,
+            port=self._port,
+            username=self._user,
+            password=self._password,
+            local_hostname=socket.gethostname() or "localhost",
+            use_tls=self._tls,
+            start_tls=self._starttls,
+            tls_context=self._trust,
+            timeout=self._seconds,
+        )
+        try:
+            await client.connect()
+        except (SMTPException, OSError) as error:
+            client.close()
+            if isinstance(error, SMTPResponseException):
+                raise _refusal(error, "connection", "") from error
+            if isinstance(error, SMTPNotSupported) or _untrusted(error):
+                raise Misconfigured(str(error)) from error
+            raise Unreachable(f"no connection: {error}") from error
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+
+class _Lost(Unreachable):
+    """The connection was lost before the message was handed over."""
+
+    @property
+    def name(self) -> str:
+        return "unreachable"
+
+
+def _refusal(error: SMTPResponseException, stage: Stage, recipient: str) -> DispatchError:
+    words = error.message.replace(recipient, "…") if recipient else error.message
+    detail = f"{stage}: {error.code} {' '.join(words.split())}"[:300]
+    if error.code < 500:
+        return Unreachable(detail)
+    return Misconfigured(detail) if stage in ("connection", "sender") else Rejected(detail)
+
+
+def _untrusted(error: BaseException | None) -> bool:
+    """Whether a certificate that cannot be trusted is what broke the connection."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,467 @@
+"""The flow format as data: which keys each place of a flow file takes, of which type, and what they mean.
+
+The reader validates by it, and ``scripts/flow_reference.py`` makes the reference for operators from it. Every
+type and key explains itself in Persian (``fa``) and English (``en``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine import limits
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One value. ``name`` says to the reader how to read it; ``fa`` and ``en`` complete "this must be …"."""
+
+    name: str
+    fa: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list of one type, with at least one and at most ``most`` elements."""
+
+    of: Type
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A list of exactly two values: the least and the most."""
+
+    of: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A mapping whose keys the author chooses."""
+
+    keys: Scalar
+    values: Type
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A mapping with the keys of the place of that name."""
+
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A mapping with the keys of the one kind of state whose own key it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition: variables with what is expected of them, and all, any, none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of several types, told apart by their form: a value, a list or a mapping."""
+
+    types: tuple[Type, ...]
+
+
+Type = Scalar | Listed | Pair | Named | Inside | State | Condition | Either
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a place."""
+
+    name: str
+    type: Type
+    fa: str
+    en: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A mapping of a flow file. With ``one`` it takes exactly one of its keys."""
+
+    name: str
+    fa: str
+    en: str
+    keys: tuple[Key, ...]
+    one: bool = False
+
+    def key(self, name: str) -> Key | None:
+        return next((key for key in self.keys if key.name == name), None)
+
+
+CHANNELS = ("ussd", "telegram", "bale", "webchat", "sms", "voice", "push", "email")
+
+TEXT = Scalar("text", "متنی که مردم می‌بینند", "a text that people see")
+CLOSING = Scalar("closing", "متنی که مردم می‌بینند، یا \"\" برای هیچ", 'a text that people see, or "" for none')
+TITLE = Scalar("title", "یک متن کوتاه", "a short text")
+NAME = Scalar("name", "یک نام با حروف a-z، رقم و _", "a name of letters a-z, digits and _")
+STATE = Scalar("state", "نام یکی از حالت‌های همین جریان", "the name of a state of this flow")
+VARIABLE = Scalar("variable", "نام یک متغیر با حروف a-z، رقم و _", "a variable's name of letters a-z, digits and _")
+FLOW = Scalar("flow", "نام یک جریان", "the name of a flow")
+OUTCOME = Scalar("outcome", "نام یک نتیجه با حروف a-z، رقم و _", "an outcome's name of letters a-z, digits and _")
+NEED = Scalar("need", "نام یک نیاز، مانند complaints.open", "the name of a need, such as complaints.open")
+CHANNEL = Scalar("channel", f"یکی از کانال‌ها: {'، '.join(CHANNELS)}", f"one of the channels {', '.join(CHANNELS)}")
+KEYWORD = Scalar("keyword", "یک کلمه یا عبارت کوتاه", "a word or a short phrase")
+CODE = Scalar("code", 'یک کد در گیومه، مانند "*733*2#"', 'a code in quotes, such as "*733*2#"')
+DURATION = Scalar("duration", "یک مدت، مانند 90s، 10m یا 24h", "a duration, such as 90s, 10m or 24h")
+FLAG = Scalar("flag", "true یا false", "true or false")
+TRUE = Scalar("true", "true", "true")
+COUNT = Scalar("count", "یک عدد صحیح از 1 با رقم‌های 0-9", "a whole number from 1, in digits 0-9")
+NUMBER = Scalar("number", "یک عدد با رقم‌های 0-9", "a number in digits 0-9")
+WHOLE = Scalar("whole", "یک عدد صحیح با رقم‌های 0-9", "a whole number in digits 0-9")
+DATE = Scalar("date", "یک تاریخ شمسی، مانند 1405/09/02", "a Jalali date, such as 1405/09/02")
+WHEN = Scalar("when", "true یا past یا future", "true, past or future")
+PATTERN = Scalar("pattern", "یک الگوی RE2 در گیومه", "an RE2 pattern in quotes")
+LITERAL = Scalar("literal", "یک مقدار: متن، عدد، true یا false", "a value: a text, a number, true or false")
+ARGUMENT = Scalar("argument", "یک مقدار، یا $ و نام یک متغیر", "a value, or $ and a variable's name")
+
+_WAYS = Named(OUTCOME, STATE, most=50)
+_ARGUMENTS = Named(NAME, ARGUMENT, most=50)
+
+_GO = Key("go", STATE, "حالت بعدی", "The next state.", required=True)
+_WAITING = (
+    Key(
+        "invalid",
+        TEXT,
+        "پیامی که پس از پاسخ نادرست پیش از پرسش دوباره می‌آید",
+        "What is said after an answer that does not fit, before asking again.",
+    ),
+    Key(
+        "attempts",
+        Inside("attempts"),
+        "چند پاسخ نادرست پذیرفته می‌شود و سپس به کجا می‌رود",
+        "How many answers may not fit, and where to go then.",
+    ),
+    Key(
+        "timeout",
+        Inside("timeout"),
+        "اگر پاسخی نرسید پس از چه مدت به کجا می‌رود",
+        "Where to go when no answer comes for some time.",
+    ),
+)
+
+KINDS = (
+    Place(
+        "menu",
+        "فهرستی از گزینه‌ها نشان می‌دهد و منتظر انتخاب می‌ماند.",
+        "Shows options and waits for one to be chosen.",
+        (
+            Key("menu", TEXT, "متن بالای گزینه‌ها", "The text above the options.", required=True),
+            Key(
+                "options",
+                Listed(Inside("option"), limits.OPTIONS_PER_MENU),
+                "گزینه‌ها به ترتیب؛ شماره هر گزینه جای آن در فهرست است",
+                "The options in order; an option's number is its place.",
+                required=True,
+            ),
+            Key("save", VARIABLE, "متغیری که انتخاب در آن می‌ماند", "The variable that keeps the choice."),
+            Key(
+                "go",
+                STATE,
+                "حالت بعدی برای گزینه‌هایی که go ندارند",
+                "The next state for options without their own go.",
+            ),
+            *_WAITING,
+        ),
+    ),
+    Place(
+        "ask",
+        "پرسشی نشان می‌دهد و منتظر یک پاسخ آزاد می‌ماند.",
+        "Shows a question and waits for a free answer.",
+        (
+            Key("ask", TEXT, "متن پرسش", "The question.", required=True),
+            Key("save", VARIABLE, "متغیری که پاسخ در آن می‌ماند", "The variable that keeps the answer.", required=True),
+            Key(
+                "check",
+                Inside("check"),
+                "پاسخ باید چگونه باشد؛ بدون آن هر پاسخی پذیرفته است",
+                "What the answer must be like; without it any answer fits.",
+            ),
+            Key(
+                "secret",
+                FLAG,
+                "true یعنی پاسخ محرمانه است (رمز یک‌بارمصرف) و در پرونده‌ها پوشیده می‌ماند",
+                "true: the answer is confidential (a one-time code) and stays hidden in what is recorded.",
+            ),
+            _GO,
+            *_WAITING,
+        ),
+    ),
+    Place(
+        "say",
+        "متنی می‌گوید و بی‌درنگ پیش می‌رود؛ متن بالای صفحه بعدی می‌آید.",
+        "Says a text and goes on at once; the text leads the next screen.",
+        (Key("say", TEXT, "متن", "The text.", required=True), _GO),
+    ),
+    Place(
+        "call",
+        "کاری از بیرون می‌خواهد، مانند ثبت شکایت، و با نتیجه آن پیش می‌رود.",
+        "Asks the outside for something, such as filing a complaint, and goes on by its outcome.",
+        (
+            Key("call", NEED, "نام نیاز", "The name of the need.", required=True),
+            Key("with", _ARGUMENTS, "آنچه به نیاز داده می‌شود", "What the need is given."),
+            Key(
+                "go",
+                _WAYS,
+                "هر نتیجه به کدام حالت می‌رود: نتیجه‌های نیاز، failed و slow؛ else یعنی بقیه",
+                "Where each outcome leads: the need's own, failed and slow; else means the rest.",
+                required=True,
+            ),
+        ),
+    ),
+    Place(
+        "branch",
+        "بی آنکه چیزی نشان دهد از روی شرط‌ها راه را برمی‌گزیند.",
+        "Chooses the way by conditions, showing nothing.",
+        (
+            Key(
+                "branch",
+                Listed(Inside("case"), 50),
+                "شرط‌ها به ترتیب؛ نخستین شرط برقرار راه را تعیین می‌کند و آخرین مورد بدون if است",
+                "The cases in order; the first whose condition holds decides, the last has no if.",
+                required=True,
+            ),
+        ),
+    ),
+    Place(
+        "run",
+        "جریان دیگری را اجرا می‌کند و پس از پایان آن پیش می‌رود.",
+        "Runs another flow and goes on after its end.",
+        (
+            Key("run", FLOW, "نام جریان", "The name of the flow.", required=True),
+            Key("with", _ARGUMENTS, "آنچه جریان در takes می‌خواهد", "What the flow asks for in its takes."),
+            Key(
+                "save",
+                Named(VARIABLE, VARIABLE, most=50),
+                "متغیر این جریان: متغیر آن جریان",
+                "This flow's variable: the other flow's variable.",
+            ),
+            Key(
+                "go",
+                Either((STATE, _WAYS)),
+                "حالت بعدی، یا برای هر نتیجه پایان آن جریان یک حالت؛ else یعنی بقیه",
+                "The next state, or one for each outcome of the other flow's ends; else means the rest.",
+                required=True,
+            ),
+        ),
+    ),
+    Place(
+        "handover",
+        "گفتگو را به یک کارشناس می‌سپارد.",
+        "Hands the conversation over to an operator.",
+        (
+            Key(
+                "handover",
+                TEXT,
+                "متنی که پس از پذیرفته شدن نشان داده می‌شود و گفتگو را می‌بندد",
+                "The text shown when it is accepted; it ends the session.",
+                required=True,
+            ),
+            Key("topic", NAME, "موضوع، برای کارشناس", "The topic, for the operator.", required=True),
+            Key(
+                "go",
+                _WAYS,
+                "اگر نشد به کجا برود: failed و slow، یا else",
+                "Where to go when it cannot be done: failed and slow, or else.",
+                required=True,
+            ),
+        ),
+    ),
+    Place(
+        "end",
+        "گفتگو را با آخرین متن می‌بندد؛ در جریانی که run شده به جریان نخست برمی‌گردد.",
+        "Ends the session with a last text; in a flow that was run it returns to the flow that ran it.",
+        (
+            Key("end", CLOSING, "آخرین متن", "The last text.", required=True),
+            Key("outcome", OUTCOME, "نام نتیجه؛ بدون آن done", "The outcome's name; done where it is not said."),
+        ),
+    ),
+)
+
+CHECKS = Place(
+    "check",
+    "پاسخ باید چگونه باشد: درست یکی از این کلیدها.",
+    "What an answer must be like: exactly one of these keys.",
+    (
+        Key("digits", Either((COUNT, Pair(COUNT))), "این تعداد رقم، یا از کمترین تا بیشترین", "This many digits."),
+        Key("length", Pair(COUNT), "تعداد نویسه‌ها از کمترین تا بیشترین", "Length in characters, least and most."),
+        Key("pattern", PATTERN, "همه پاسخ باید با الگو بخواند", "The whole answer must match the pattern."),
+        Key("mobile", TRUE, "شماره همراه ایران؛ به شکل +98… می‌ماند", "An Iranian mobile number, kept as +98…"),
+        Key("national_id", TRUE, "کد ملی با رقم کنترل درست", "A national ID with a right check digit."),
+        Key("number", Pair(WHOLE), "عدد صحیح از کمترین تا بیشترین", "A whole number, least and most."),
+        Key(
+            "date",
+            Either((WHEN, Pair(DATE))),
+            "تاریخ شمسی: هر تاریخ، گذشته، آینده، یا میان دو تاریخ؛ به شکل 2026-11-23 می‌ماند",
+            "A Jalali date: any, in the past, in the future, or between two; kept as 2026-11-23.",
+        ),
+        Key("choice", Listed(KEYWORD, 50), "یکی از این‌ها", "One of these."),
+        Key("email", TRUE, "نشانی ایمیل", "An e-mail address."),
+    ),
+    one=True,
+)
+
+PLACES: dict[str, Place] = {
+    place.name: place
+    for place in (
+        Place(
+            "flow",
+            "بالاترین سطح فایل: یک جریان.",
+            "The top level of the file: one flow.",
+            (
+                Key("flow", NAME, "نام جریان؛ در همه فایل‌ها یکتا", "The flow's name, unique in all files.", required=True),
+                Key("title", TITLE, "عنوان، برای کارشناس‌ها", "The title, for operators.", required=True),
+                Key("about", TITLE, "این جریان برای چیست", "What the flow is for."),
+                Key("opens", Inside("opens"), "چه چیزهایی جریان را باز می‌کند", "What opens the flow."),
+                Key(
+                    "channels",
+                    Listed(CHANNEL, len(CHANNELS)),
+                    "در کدام کانال‌ها؛ بدون آن در همه",
+                    "On which channels; on all where it is not said.",
+                ),
+                Key("expires", DURATION, "عمر گفتگو بدون پاسخ", "How long a session lives without an answer."),
+                Key(
+                    "takes",
+                    Listed(VARIABLE, 20),
+                    "متغیرهایی که جریان‌های دیگر با run و with به آن می‌دهند",
+                    "The variables that other flows give it by run and with.",
+                ),
+                Key("start", STATE, "نخستین حالت", "The first state.", required=True),
+                Key(
+                    "states",
+                    Named(NAME, State(), most=limits.STATES_PER_FLOW),
+                    "حالت‌ها: نام و آنچه حالت می‌کند",
+                    "The states: a name, and what the state does.",
+                    required=True,
+                ),
+            ),
+        ),
+        Place(
+            "opens",
+            "چه چیزهایی جریان را باز می‌کند.",
+            "What opens the flow.",
+            (
+                Key("keywords", Listed(KEYWORD, 50), "کلمه‌هایی که نوشته می‌شود", "Words that people write."),
+                Key("codes", Listed(CODE, 50), "کدهایی که گرفته می‌شود", "Codes that people dial."),
+            ),
+        ),
+        *KINDS,
+        Place(
+            "option",
+            "یک گزینه منو.",
+            "One option of a menu.",
+            (
+                Key("label", TEXT, "متن گزینه", "What the option says.", required=True),
+                Key("value", LITERAL, "آنچه می‌ماند؛ بدون آن متن گزینه", "What is saved; the label where it is not said."),
+                Key(
+                    "keywords",
+                    Listed(KEYWORD, 50),
+                    "کلمه‌های دیگری که این گزینه را برمی‌گزینند",
+                    "Other words that choose this option.",
+                ),
+                Key("if", Condition(), "گزینه تنها با این شرط نشان داده می‌شود", "The option is shown only if this holds."),
+                Key("go", STATE, "حالت بعدی", "The next state."),
+            ),
+        ),
+        Place(
+            "attempts",
+            "پاسخ‌های نادرست.",
+            "Answers that do not fit.",
+            (
+                Key("most", COUNT, "چند پاسخ نادرست", "How many answers may not fit.", required=True),
+                Key("go", STATE, "سپس به کدام حالت", "The state after that.", required=True),
+            ),
+        ),
+        Place(
+            "timeout",
+            "نرسیدن پاسخ.",
+            "No answer.",
+            (
+                Key("after", DURATION, "پس از چه مدت", "After how long.", required=True),
+                Key("go", STATE, "به کدام حالت", "To which state.", required=True),
+            ),
+        ),
+        CHECKS,
+        Place(
+            "case",
+            "یک مورد branch.",
+            "One case of a branch.",
+            (
+                Key("if", Condition(), "شرط؛ آخرین مورد شرط ندارد", "The condition; the last case has none."),
+                Key("go", STATE, "حالت بعدی", "The next state.", required=True),
+            ),
+        ),
+        Place(
+            "comparison",
+            "آنچه از یک متغیر در شرط انتظار می‌رود؛ چند کلید با هم یعنی همه.",
+            "What a condition expects of a variable; several keys together must all hold.",
+            (
+                Key("is", LITERAL, "برابر این مقدار", "Equals this value."),
+                Key("not", LITERAL, "نابرابر با این مقدار", "Does not equal this value."),
+                Key("in", Listed(LITERAL, 50), "یکی از این مقدارها", "Is one of these values."),
+                Key("over", NUMBER, "بیشتر از این عدد", "Is more than this number."),
+                Key("under", NUMBER, "کمتر از این عدد", "Is less than this number."),
+                Key("set", FLAG, "true یعنی مقداری دارد، false یعنی ندارد", "true: it has a value; false: it has none."),
+            ),
+        ),
+    )
+}  # fmt: skip
+
+# What joins conditions; none of these can be a variable's name.
+COMBINING = {
+    "all": ("همه این شرط‌ها", "All of these conditions."),
+    "any": ("دست‌کم یکی از این شرط‌ها", "At least one of these conditions."),
+    "none": ("هیچ‌کدام از این شرط‌ها", "None of these conditions."),
+}
+
+# Variables that every flow may read and none may save.
+BUILT_IN = {
+    "caller": ("شماره یا نشانی شخص", "The person's number or address."),
+    "verified": ("آیا شماره تأیید شده است (true یا false)", "Whether the number is verified (true or false)."),
+    "channel": ("کانال، مانند ussd", "The channel, such as ussd."),
+    "language": ("زبان شخص، مانند fa", "The person's language, such as fa."),
+    "code": ("کدی که شخص گرفته است", "The code that the person dialled."),
+    "attempts": ("شمار پاسخ‌های نادرست در حالت کنونی", "How many answers in the present state did not fit."),
+}
+
+# The formats of a placeholder, ``{deadline:date}``.
+FORMATS = {
+    "date": ("تاریخ", "A date."),
+    "time": ("ساعت به وقت تهران", "The time of day in Tehran."),
+    "number": ("عدد با جداکننده هزارگان", "A number with its thousands separated."),
+    "digits": ("رقم‌ها بدون جداکننده", "Digits without separators."),
+    "toman": ("مبلغ ریالی به تومان", "An amount in rial, told in toman."),
+    "phone": ("شماره تلفن به شکل داخلی", "A phone number in its national form."),
+}
+
+
+def told(type: Type) -> tuple[str, str]:
+    """What a value of this type must be, in Persian and English: it completes "this must be …"."""
+    match type:
+        case Scalar(_, fa, en):
+            return fa, en
+        case Listed(of):
+            return f"فهرستی در […] که هر عضو آن {told(of)[0]} است", f"a list in […], each element {told(of)[1]}"
+        case Pair(of):
+            return f"[کمترین, بیشترین] که هر کدام {of.fa} است", f"[least, most], each of them {of.en}"
+        case Named(keys, values):
+            return (
+                f"چند سطر «نام: مقدار»؛ نام {keys.fa} و مقدار {told(values)[0]}",
+                f'lines "name: value", the name {keys.en}, the value {told(values)[1]}',
+            )
+        case Inside(place):
+            names = [key.name for key in PLACES[place].keys]
+            return f"کلیدهای {'، '.join(names)}", f"the keys {', '.join(names)}"
+        case State():
+            return "یک حالت با کلیدهای خودش", "a state with its keys"
+        case Condition():
+            return "یک شرط، مانند {verified: true}", "a condition, such as {verified: true}"
+        case Either(types):
+            return " یا ".join(told(one)[0] for one in types), ", or ".join(told(one)[1] for one in types)
