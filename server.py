@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import gc
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,36 +24,49 @@ import structlog
 import uvloop
 from aiohttp import ClientSession, ClientTimeout, web
 from prometheus_client import CollectorRegistry
+from sqlalchemy import select
 
 import logs
 import sandbox
 import settings as environment
 from conversation.conversation import Conversation
+from conversation.fallback import SORRY, fallback
 from conversation.measures import Measures
+from conversation.meeting import Needs
 from conversation.needs import SPECS
 from conversation.timers import Timers
 from dispatch.dispatcher import Dispatcher
 from dispatch.provider import Provider
+from dispatch.providers.email.smtp import Smtp
+from dispatch.providers.sandbox import Sandbox
+from dispatch.providers.sms.kavenegar import Kavenegar
 from engine.layout import USSD, Layout
 from engine.library import Library
 from languages import Language, Languages
-from records import migrate
+from records import claims, migrate
 from records.cache import Cache, MemoryCache, RedisCache
 from records.committer import Committer
 from records.database import Database
 from records.flows import FlowStore
 from records.keyring import Keyring, KeyringError
 from records.sessions import SessionStore
+from records.tables import outbox
+from records.unit import Unavailable
 from records.vault import Vault
 from services import Services
-from services.publishing import Publisher, read_folder, tell
+from services.calendar import Calendar
+from services.identity import Registry
+from services.publishing import Publisher, Report, tell
 from settings import SettingError, Settings
 from ussd import door
+from ussd.exchange import Route
 from web import monitor
-from web.access import Loopback
+from web.access import LOOPBACK, AnyOf, RouteSecret
 
 HERE = Path(__file__).parent
 LOCALES = HERE / "locales"
+
+Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
 
 log = structlog.get_logger()
 
@@ -74,10 +87,12 @@ class House:
     cache: Cache
     sessions: SessionStore
     languages: Mapping[str, Language]
-    layouts: Mapping[str, Layout]
     library: Library
     publisher: Publisher
     services: Services
+    http: ClientSession
+    registry: CollectorRegistry
+    wake: asyncio.Event
 
 
 class Refused(Exception):
@@ -86,7 +101,7 @@ class Refused(Exception):
 
 @asynccontextmanager
 async def house(settings: Settings) -> AsyncIterator[House]:
-    """Opens what every command needs that touches the records, and closes it again."""
+    """Opens what every command that touches the records needs, and closes it again."""
     async with AsyncExitStack() as stack:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         vault = Vault(keyring(settings))
@@ -97,35 +112,15 @@ async def house(settings: Settings) -> AsyncIterator[House]:
         database = await Database.open(settings.database)
         stack.push_async_callback(database.close)
         committer = await stack.enter_async_context(Committer(database))
-        cache: Cache
+        cache: Cache = MemoryCache(settings.cache_bytes)
         if settings.redis_url:
             cache = await RedisCache.open(settings.redis_url)
-            stack.push_async_callback(cache.close)
-        else:
-            cache = MemoryCache(settings.cache_bytes)
-        languages = Languages.load(LOCALES)
-        layouts = {
-            gateway: Layout(
-                channel="ussd",
-                septets=route.septets,
-                units=route.units,
-                strip_zwnj=route.strip_zwnj,
-                rlm=route.rlm,
-            )
-            for gateway, route in settings.routes.items()
-        }
-        library = Library(SPECS)
-        publisher = Publisher(
-            folder=settings.flows_dir,
-            library=library,
-            store=FlowStore(database, committer),
-            needs=SPECS,
-            languages=languages,
-            layouts={"ussd": USSD, **layouts},
-            clock=now,
-        )
-        await publisher.load()
+        stack.push_async_callback(cache.close)
         http = await stack.enter_async_context(ClientSession(timeout=ClientTimeout(total=30)))
+        languages = Languages.load(LOCALES)
+        library = Library(SPECS)
+        publisher = publisher_of(settings, library, languages, FlowStore(database, committer))
+        await publisher.load()
         yield House(
             settings=settings,
             database=database,
@@ -134,13 +129,374 @@ async def house(settings: Settings) -> AsyncIterator[House]:
             cache=cache,
             sessions=SessionStore(database, vault, cache),
             languages=languages,
-            layouts=layouts,
             library=library,
             publisher=publisher,
-            services=services(settings, database, committer, vault, languages, http),
+            services=Services.build(
+                database=database,
+                committer=committer,
+                vault=vault,
+                languages=languages,
+                http=http,
+                calendar=Calendar.load(),
+                registry=Registry(url=settings.identity_url, token=settings.identity_token),
+                domain=settings.site_domain,
+                complaint_days=settings.complaint_days,
+            ),
+            http=http,
+            registry=CollectorRegistry(),
+            wake=asyncio.Event(),
         )
 
 
 def keyring(settings: Settings) -> Keyring:
     """The keys from the environment, else from the key file, which the first start makes."""
-    return Keyring.parse(settings.keys) if settings.keys else Keyring.load(settings.key_path)
+    return Keyring.parse(settings.keys, "KEYS") if settings.keys else Keyring.load(settings.key_path)
+
+
+def layouts(settings: Settings) -> dict[str, Layout]:
+    """How each gateway's screens are cut."""
+    return {
+        gateway: Layout(
+            channel="ussd",
+            septets=route.septets,
+            units=route.units,
+            strip_zwnj=route.strip_zwnj,
+            rlm=route.rlm,
+        )
+        for gateway, route in settings.routes.items()
+    }
+
+
+def publisher_of(
+    settings: Settings, library: Library, languages: Mapping[str, Language], store: FlowStore | None
+) -> Publisher:
+    """Who brings the flow files to life. Screens are checked for the default layout and for each route that
+    is cut otherwise."""
+    different = {name: layout for name, layout in layouts(settings).items() if layout != USSD}
+    return Publisher(
+        folder=settings.flows_dir,
+        library=library,
+        store=store,
+        needs=SPECS,
+        languages=languages,
+        layouts={"ussd": USSD, **different},
+        clock=now,
+    )
+
+
+def conversation_of(home: House) -> Conversation:
+    """Who takes the turns of this process."""
+    settings, measured = home.settings, Measures(home.registry)
+    return Conversation(
+        library=home.library,
+        load_flow=home.publisher.flow,
+        sessions=home.sessions,
+        committer=home.committer,
+        vault=home.vault,
+        needs=Needs(home.services, measured, settings.need_deadline),
+        languages=home.languages,
+        clock=now,
+        measured=measured,
+        deadline=settings.turn_deadline,
+        in_flight=settings.turns_in_flight,
+    )
+
+
+def providers(home: House, stack: AsyncExitStack) -> dict[str, Provider]:
+    """Who carries the messages of each channel."""
+    settings = home.settings
+    carriers: dict[str, Provider] = {channel: Sandbox(channel) for channel in ("sms", "voice", "email")}
+    if settings.sms_provider == "kavenegar":
+        carriers["sms"] = Kavenegar(
+            home.http, settings.kavenegar_key, settings.kavenegar_sender, settings.kavenegar_url
+        )
+    if settings.email_provider == "smtp":
+        smtp = Smtp(settings.smtp_url, settings.mail_from, clock=now)
+        stack.push_async_callback(smtp.close)
+        carriers["email"] = smtp
+    return carriers
+
+
+@asynccontextmanager
+async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
+    """A dispatcher at work; on the way out it finishes what it has begun."""
+    async with AsyncExitStack() as stack:
+        dispatcher = Dispatcher(
+            home.database, home.vault, providers(home, stack), clock=now, wake=home.wake
+        )
+        home.committer.wake(outbox, home.wake)
+        running = asyncio.create_task(dispatcher.run())
+        try:
+            yield dispatcher
+        finally:
+            dispatcher.stop()
+            await running
+
+
+def application(home: House, conversation: Conversation) -> web.Application:
+    """Every route, each beside its rule."""
+    settings = home.settings
+    doors = {
+        gateway: door.Door(
+            Route(gateway, layout, settings.routes[gateway].code, settings.routes[gateway].options),
+            RouteSecret(
+                settings.routes[gateway].secret.encode() or None,
+                settings.routes[gateway].addresses,
+                loopback_only_without=settings.embedded,
+                trusted_proxies=settings.trusted_proxies,
+            ),
+        )
+        for gateway, layout in layouts(settings).items()
+    }
+    app = web.Application()
+    app.add_routes(door.routes(conversation, doors, fallback(SORRY, home.languages), settings.trusted_proxies))
+    app.add_routes(monitor_routes(home))
+    if settings.sandbox:
+        app.add_routes(sandbox.routes(home.database, home.vault))
+    return app
+
+
+def monitor_routes(home: House) -> list[web.RouteDef]:
+    """Health and metrics."""
+    committer, cache = home.committer, home.cache
+    depth: dict[str, int] = {}
+
+    async def read_depth() -> None:
+        depth.clear()
+        depth.update(await claims.depth(home.database))
+
+    async def database() -> None:
+        await home.database.read(select(1))
+
+    async def flows() -> None:
+        home.library.live("main")
+
+    home.registry.register(
+        monitor.Readings(
+            {
+                "chapar_commits": ("Transactions of turns", lambda: committer.batches),
+                "chapar_committed_units": ("Units of work committed", lambda: committer.units),
+                "chapar_commit_largest": ("Units in the largest transaction", lambda: committer.largest),
+                "chapar_commit_waiting": ("Units that wait for a transaction", lambda: committer.waiting),
+                "chapar_cache_hits": ("Sessions found in the cache", lambda: cache.hits),
+                "chapar_cache_misses": ("Sessions not found in the cache", lambda: cache.misses),
+                "chapar_cache_errors": ("Cache errors", lambda: cache.errors),
+                "chapar_queue_depth": ("Messages that wait to be sent", lambda: sum(depth.values())),
+            }
+        )
+    )
+    addresses = RouteSecret(networks=home.settings.monitor_addresses, trusted_proxies=home.settings.trusted_proxies)
+    return monitor.routes(
+        {"database": database, "flows": flows}, home.registry, read_depth, AnyOf((LOOPBACK, addresses))
+    )
+
+
+@asynccontextmanager
+async def serving(home: House) -> AsyncIterator[int]:
+    """The service at work on its port, with its timers and all that it follows; the port."""
+    settings = home.settings
+    async with AsyncExitStack() as stack:
+        if settings.dispatches:
+            await stack.enter_async_context(dispatching(home))
+        conversation = conversation_of(home)
+        timers = Timers(conversation, home.sessions, home.committer, layouts(settings), now)
+        followed = [timers.run(), home.publisher.follow_store()]
+        if settings.embedded:
+            tell(await home.publisher.publish())
+            followed[1:] = [home.publisher.follow_folder()]
+        elif not home.library.names():
+            raise Refused("no flow is published yet; run `server.py flows publish` first")
+        stack.push_async_callback(_cancel, [asyncio.create_task(each) for each in followed])
+        runner = web.AppRunner(application(home, conversation), access_log=None, handle_signals=False)
+        await runner.setup()
+        # Taken apart in this order: no new request, turns under way end, then everything else stops.
+        stack.push_async_callback(runner.cleanup)
+        stack.push_async_callback(conversation.settled)
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+        await site.start()
+        stack.push_async_callback(site.stop)
+        # What was built by now lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        assert runner.addresses
+        yield int(runner.addresses[0][1])
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def stopped() -> None:
+    """Returns when an operator asks the process to stop."""
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    await asked.wait()
+
+
+# The commands.
+
+
+async def serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with house(settings) as home, serving(home) as port:
+        where = "SQLite" if settings.embedded else "DATABASE_URL"
+        sessions = "Redis" if settings.redis_url else "in process"
+        log.info("serving", url=f"http://{settings.host}:{port}/", records=where, sessions=sessions)
+        if settings.embedded and sys.stderr.isatty():
+            print(
+                f"\n  Chapar is open: http://{settings.host}:{port}/ — dial *733#\n"
+                f"  Records are in SQLite ({settings.data_dir}/), sessions in this process: nothing else is set.\n"
+                "  Stop with Ctrl-C.\n"
+            )
+        await stopped()
+        log.info("stopping")
+    return 0
+
+
+async def dispatch(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with house(settings) as home, dispatching(home):
+        log.info("dispatching")
+        await stopped()
+        log.info("stopping")
+    return 0
+
+
+async def run_migrations(settings: Settings, arguments: argparse.Namespace) -> int:
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    wanted = await migrate.pending(settings.database)
+    await migrate.upgrade(settings.database)
+    print(f"Migrated: {', '.join(wanted)}" if wanted else "The tables are up to date.")
+    return 0
+
+
+async def run_lint(settings: Settings, arguments: argparse.Namespace) -> int:
+    publisher = publisher_of(
+        dataclasses.replace(settings, flows_dir=arguments.folder), Library(SPECS), Languages.load(LOCALES), None
+    )
+    findings = publisher.lint()
+    for finding in findings:
+        print(f"{finding}\n    {finding.fa}")
+    errors = sum(finding.severity == "error" for finding in findings)
+    print(f"{errors} errors, {len(findings) - errors} warnings")
+    return 1 if errors else 0
+
+
+async def list_flows(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with house(settings) as home:
+        for name in home.library.names():
+            flow = home.library.live(name)
+            print(f"{flow.name:20} {flow.version}  {flow.title}")
+    return 0
+
+
+async def publish_flows(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with house(settings) as home:
+        report = await home.publisher.publish()
+    print_report(report)
+    print(f"Published: {', '.join(report.published) or 'nothing, all that passed is live already'}")
+    return 1 if report.held else 0
+
+
+async def run_flow_tests(settings: Settings, arguments: argparse.Namespace) -> int:
+    publisher = publisher_of(settings, Library(SPECS), Languages.load(LOCALES), None)
+    if arguments.record:
+        print(f"Recorded: {', '.join(publisher.record()) or 'nothing changed'}")
+        return 0
+    results = publisher.test()
+    for result in results:
+        if not result.passed:
+            print(f"{result.path}:{result.line} {result.name}\n{result.difference}")
+    failed = sum(not result.passed for result in results)
+    print(f"{len(results) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+async def dial(settings: Settings, arguments: argparse.Namespace) -> int:
+    url = f"http://127.0.0.1:{settings.port}"
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(ClientSession())
+        if not await sandbox.answers(http, url):
+            logs.start("error", "text")
+            home = await stack.enter_async_context(house(dataclasses.replace(settings, port=0)))
+            url = f"http://127.0.0.1:{await stack.enter_async_context(serving(home))}"
+        return await sandbox.dial(http, url, arguments.code, arguments.number)
+
+
+async def print_config(settings: Settings, arguments: argparse.Namespace) -> int:
+    for name, value, source, meaning in environment.describe(settings):
+        print(f"{name}={value}\n    {meaning} ({source})")
+    return 0
+
+
+async def rotate_keys(settings: Settings, arguments: argparse.Namespace) -> int:
+    if settings.keys:
+        raise Refused("KEYS: the key ring comes from the environment; rotate it where it is kept")
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    print(f"New records are sealed with {keyring(settings).rotate()} from the next start on.")
+    return 0
+
+
+def print_report(report: Report) -> None:
+    for finding in report.findings:
+        print(f"{finding}\n    {finding.fa}")
+    for failure in report.failures:
+        print(f"{failure.path}:{failure.line} {failure.name}\n{failure.difference}")
+
+
+def command_line() -> argparse.ArgumentParser:
+    """All commands and their arguments."""
+    parser = argparse.ArgumentParser(
+        prog="server.py",
+        description="Chapar (چاپار): USSD menus, chat-bot dialogs and outbound messages of a licensed provider. "
+        "Settings come from the environment; `server.py config` lists them.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Command, says: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=says, description=says)
+        made.set_defaults(run=run)
+        return made
+
+    command("serve", serve, "Answer gateways; in the embedded default also send messages.")
+    command("dispatch", dispatch, "Send what waits in the outbox.")
+    command("migrate", run_migrations, "Bring the database's tables up to date.")
+    lint = command("lint", run_lint, "Check flow files; fails when one has errors.")
+    lint.add_argument("folder", type=Path, nargs="?", default=Path("flows"), help="folder of flow files (flows/)")
+    phone = command("dial", dial, "A phone in the terminal, on the running server or on one of its own.")
+    phone.add_argument("code", nargs="?", default="*733#", help="what to dial (*733#)")
+    phone.add_argument("--number", default="09121234567", help="the number that dials (09121234567)")
+    flows = commands.add_parser("flows", help="List, publish or test flows.")
+    acts = flows.add_subparsers(dest="act", required=True, metavar="ACT")
+    acts.add_parser("list", help="The live flows and their versions.").set_defaults(run=list_flows)
+    acts.add_parser("publish", help="Lint, test and publish what changed.").set_defaults(run=publish_flows)
+    tests = acts.add_parser("test", help="Run the flows' own tests.")
+    tests.add_argument("--record", action="store_true", help="write what the engine shows now into the tests")
+    tests.set_defaults(run=run_flow_tests)
+    command("config", print_config, "Print every setting, where it comes from and what it means.")
+    keys = commands.add_parser("keys", help="Rotate the keys that records are sealed with.")
+    acts = keys.add_subparsers(dest="act", required=True, metavar="ACT")
+    acts.add_parser("rotate", help="Make a new key; older ones go on reading.").set_defaults(run=rotate_keys)
+    return parser
+
+
+def main() -> int:
+    """Runs one command; its exit code. A setting that cannot be used ends it with one line and code 2."""
+    arguments = command_line().parse_args()
+    try:
+        settings = environment.load()
+        logs.start(settings.log_level, settings.log_format or ("text" if sys.stderr.isatty() else "json"))
+        code: int = uvloop.run(arguments.run(settings, arguments))
+    except (SettingError, Refused, KeyringError, Unavailable) as error:
+        print(f"server.py: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"server.py: {error.strerror or error}: {error.filename or ''}".rstrip(": "), file=sys.stderr)
+        return 2
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

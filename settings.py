@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -94,6 +95,13 @@ def _networks(value: str) -> Networks:
         raise ValueError("addresses or networks joined by commas, such as 10.0.0.7,192.0.2.0/24") from None
 
 
+def _options(value: str) -> Mapping[str, str]:
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    if not all(name.strip() and equals for name, equals, _text in pairs):
+        raise ValueError("options joined by commas, such as charge=Y,amount=500")
+    return {name.strip(): text.strip() for name, _equals, text in pairs}
+
+
 @dataclass(frozen=True, slots=True)
 class RouteSettings:
     """What one USSD gateway is allowed and how its screens are cut."""
@@ -105,6 +113,9 @@ class RouteSettings:
     septets: int = setting(182, _whole(40, 2_000), "septets of one screen of pure GSM-7")
     strip_zwnj: bool = setting(False, _switch, "leave half-spaces out of what is sent")
     rlm: bool = setting(False, _switch, "a right-to-left mark before each line")
+    options: Mapping[str, str] = setting(
+        MappingProxyType({}), _options, "what only this gateway has, such as charge=Y,amount=500"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +243,8 @@ def _describe(
 def _shown(value: Any, secret: bool) -> str:
     if value is None or value in ("", ()):
         return ""
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={text}" for name, text in value.items())
     if secret:
         return "••••"
     if isinstance(value, tuple):

@@ -10,28 +10,26 @@ from time import perf_counter
 import structlog
 
 from conversation import measures
-from conversation.continuing import RESUMABLE, Anew, Earlier, Over, Repeated, Step, read_request
+from conversation.continuing import Anew, Earlier, Over, Repeated, Step, read_request
 from conversation.fallback import BUSY, LATER, OVER, SORRY, fallback
-from conversation.incoming import Departure, Incoming, Reply
+from conversation.incoming import Caller, Departure, Incoming, Reply
 from conversation.lease import Leases
-from conversation.needs import HANDLERS
-from conversation.needs.context import NeedContext
-from conversation.request import Request
+from conversation.meeting import Needs
+from conversation.opening import dialled, resumable, welcome
+from conversation.request import Request, session_key
 from engine.advance import advance
 from engine.faults import Fault, UnknownVersion
 from engine.flow import Flow
 from engine.layout import Layout
 from engine.library import Library
-from engine.needs import FAILED, SLOW
-from engine.session import Frame, Session
-from engine.turn import Input, Language, Met, Need, Screen, Turn
+from engine.session import Session
+from engine.turn import Input, Language, Screen, Turn
 from records.committer import Committer
 from records.ids import new_id
 from records.sessions import Arrival, Opened, SessionStore, TurnRecord
-from records.tables import addresses, microseconds, moment, subscribers
+from records.tables import microseconds
 from records.unit import Conflict, Unavailable, Unit
 from records.vault import Vault
-from services import Services
 
 log = structlog.get_logger()
 
@@ -52,12 +50,11 @@ class Conversation:
         sessions: SessionStore,
         committer: Committer,
         vault: Vault,
-        services: Services,
+        needs: Needs,
         languages: Mapping[str, Language],
         clock: Callable[[], datetime],
         measured: measures.Measures,
         deadline: float,
-        need_deadline: float,
         in_flight: int,
     ) -> None:
         self._library = library
@@ -65,12 +62,11 @@ class Conversation:
         self._sessions = sessions
         self._committer = committer
         self._vault = vault
-        self._services = services
+        self._needs = needs
         self._languages = languages
         self._clock = clock
         self._measured = measured
         self._deadline = deadline
-        self._need_deadline = need_deadline
         self._most = in_flight
         self._running = 0
         self._leases = Leases()
@@ -117,9 +113,18 @@ class Conversation:
         """The dialog is over on the gateway's side. The session stays as it is, to be gone on with."""
         log.info("dialog left", route=departure.caller.route, reason=departure.reason)
 
+    async def is_open(self, caller: Caller) -> bool:
+        """Whether the dialog goes on. Where the gateway does not name the number the session cannot be
+        found; then it is left to the gateway's own time-out."""
+        if not caller.address:
+            return True
+        key = session_key(caller, self._vault)
+        last = await self._sessions.last_turn(key)
+        return last is not None and not last.session.finished
+
     async def time_out(self, last: TurnRecord, key: bytes, route: str, party: bytes, layout: Layout) -> None:
         """Fires the time-out that a session waits for. Of several processes that try, one does it."""
-        session = last.session
+        session, was_due = last.session, last.session.due
         async with self._leases.hold(key):
             unit = Unit()
             now = self._clock()
@@ -135,7 +140,9 @@ class Conversation:
                 session.sequence += 1
                 turn = Turn(Screen("", ""), False, (), "broken")
             record = self._record(session, turn, now, None, "", b"", "")
-            sealed = self._sessions.write(unit, key=key, record=record, opened=None, closed=session.finished)
+            sealed = self._sessions.write(
+                unit, key=key, record=record, was_due=was_due, closed=session.finished
+            )
             try:
                 await self._committer.commit(unit)
             except Conflict:
@@ -183,10 +190,12 @@ class Conversation:
         raise Unavailable("a turn met a conflict each time")
 
     async def _try(self, request: Request, *, fresh: bool) -> Reply:
+        """Takes the turn on what is known now; with ``fresh`` on what the database knows."""
+        channel = request.incoming.caller.channel
         arrival: Arrival | None = None
-        last = await self._sessions.last_turn(request.key, fresh=fresh) if not fresh else None
+        last = None if fresh else await self._sessions.cached(request.key)
         if last is None:
-            arrival = await self._sessions.arrival(request.key, request.kind, request.party)
+            arrival = await self._sessions.arrival(request.key, request.kind, request.party, channel)
             last = arrival.turn
         if last is not None:
             request.language = last.session.language
@@ -195,13 +204,12 @@ class Conversation:
                 return await self._step(request, last.session, found)
             if not isinstance(found, Anew):
                 return await self._again(request, last, found)
-            if arrival is None:
-                arrival = await self._sessions.arrival(request.key, request.kind, request.party)
         elif request.incoming.begins is False:
             self._measured.turns[measures.OVER].inc()
             return fallback(OVER, self._languages, _spoken(arrival))
-        assert arrival is not None
-        return await self._open(request, arrival, replaces=last is not None)
+        if arrival is None:
+            arrival = await self._sessions.arrival(request.key, request.kind, request.party, channel)
+        return await self._open(request, arrival)
 
     async def _again(self, request: Request, last: TurnRecord, found: Repeated | Earlier | Over) -> Reply:
         """A request that is no new step: the screen that is stored for it."""
@@ -217,12 +225,12 @@ class Conversation:
         session.cursor = step.cursor
         return await self._commit(request, session, Input("text", step.text), step.text, Unit(), None)
 
-    async def _open(self, request: Request, arrival: Arrival, *, replaces: bool) -> Reply:
+    async def _open(self, request: Request, arrival: Arrival) -> Reply:
         incoming, caller = request.incoming, request.incoming.caller
         unit = Unit()
         subscriber = arrival.subscriber
         if subscriber is None:
-            owner = self._welcome(request, unit)
+            owner = welcome(request, unit, self._vault)
         else:
             owner, request.language = subscriber.id, subscriber.language
         session = Session(
@@ -236,37 +244,19 @@ class Conversation:
             cursor=incoming.text if incoming.cumulative else "",
         )
         if arrival.parked is not None:
-            session.parked = _resumable(arrival.parked, request)
+            session.parked = resumable(arrival.parked, request)
             self._sessions.close(unit, arrival.parked.session.id, "superseded", request.received)
-        opened = Opened(caller.channel, caller.route, incoming.code, request.party, replaces)
-        dialled = _dialled(incoming)
-        return await self._commit(request, session, Input("start", dialled), dialled, unit, opened)
-
-    def _welcome(self, request: Request, unit: Unit) -> bytes:
-        """A new subscriber with the address that the channel vouches for."""
-        caller, now = request.incoming.caller, request.received
-        subscriber = new_id(now)
-        unit.insert(subscribers, {"id": subscriber, "language": request.language, "created_at": now})
-        context = b"address:" + request.party
-        unit.insert(
-            addresses,
-            {
-                "kind": request.kind,
-                "index": request.party,
-                "sealed": self._vault.seal(caller.address.encode(), context),
-                "subscriber": subscriber,
-                "verified_at": now if caller.verified else None,
-                "verified_by": "network" if caller.verified else None,
-                "created_at": now,
-            },
-        )
-        return subscriber
+        replaced = arrival.turn.session.id if arrival.turn is not None else None
+        opened = Opened(caller.channel, caller.route, incoming.code, request.party, replaced)
+        text = dialled(incoming)
+        return await self._commit(request, session, Input("start", text), text, unit, opened)
 
     async def _commit(
         self, request: Request, session: Session, input: Input, text: str, unit: Unit, opened: Opened | None
     ) -> Reply:
         """Advances the session and commits all that came of it; only then is there a reply."""
         incoming, caller = request.incoming, request.incoming.caller
+        was_due = session.due
         if incoming.note is not None:
             session.note = incoming.note
         turn = await self._advance(session, input, unit, request.received, request.party, caller.layout)
@@ -275,7 +265,7 @@ class Conversation:
             session, turn, request.received, request.input_key, text, incoming.raw, caller.peer
         )
         sealed = self._sessions.write(
-            unit, key=request.key, record=record, opened=opened, closed=session.finished
+            unit, key=request.key, record=record, was_due=was_due, opened=opened, closed=session.finished
         )
         await self._committer.commit(unit)
         self._sessions.remember(request.key, sealed)
@@ -318,38 +308,10 @@ class Conversation:
         try:
             need = next(steps)
             while True:
-                need = steps.send(await self._meet(need, session, unit, now, party))
+                need = steps.send(await self._needs.meet(need, session, unit, now, party))
         except StopIteration as stop:
             turn: Turn = stop.value
             return turn
-
-    async def _meet(self, need: Need, session: Session, unit: Unit, now: datetime, party: bytes) -> Met:
-        """Meets one need. What it wrote counts only when it came back whole and in time."""
-        writes = Unit()
-        context = NeedContext(
-            now=now,
-            session=session,
-            address=session.caller,
-            party=party,
-            channel=session.channel,
-            code=session.code,
-            language=session.language,
-            unit=writes,
-            services=self._services,
-        )
-        try:
-            async with asyncio.timeout(self._need_deadline):
-                met = await HANDLERS[need.name](context, need.arguments)
-        except TimeoutError:
-            met, writes = Met(SLOW), Unit()
-        except (Conflict, Unavailable):
-            raise
-        except Exception:
-            log.exception("need failed", need=need.name)
-            met, writes = Met(FAILED), Unit()
-        unit.extend(writes)
-        self._measured.needs.labels(need.name, met.outcome).inc()
-        return met
 
     async def _learn(self, missing: UnknownVersion) -> None:
         """Loads a flow version that an older session stands in."""
@@ -364,25 +326,5 @@ def _reply(record: TurnRecord) -> Reply:
     return Reply(record.screen, record.replies, session.language, session.note)
 
 
-def _dialled(incoming: Incoming) -> str:
-    """The whole dialled string, or the word that opens a chat."""
-    if not incoming.code:
-        return incoming.text
-    if not incoming.text:
-        return incoming.code
-    return f"{incoming.code.rstrip('#')}*{incoming.text}#"
-
-
 def _spoken(arrival: Arrival | None) -> str:
     return arrival.subscriber.language if arrival is not None and arrival.subscriber is not None else "fa"
-
-
-def _resumable(parked: TurnRecord, request: Request) -> list[Frame]:
-    """Where an unfinished session of this caller stands, if it is worth offering to go on with."""
-    session = parked.session
-    recent = request.received - moment(parked.answered) < RESUMABLE
-    if session.finished or not recent or session.code != request.incoming.code:
-        return []
-    # One that never got past the offer itself hands on what it was offered; one that only just opened has
-    # nothing that opening again would not show.
-    return session.parked or (session.frames if session.sequence > 1 else [])

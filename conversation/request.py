@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from conversation.incoming import Incoming
+from conversation.incoming import Caller, Incoming
 from records.vault import Vault
 
 # What kind of address a person has on a channel; one number is one person on all that use it.
@@ -32,13 +32,18 @@ class Request:
         kind = KINDS.get(caller.channel, caller.channel)
         return cls(
             incoming=incoming,
-            # The number is part of the key: a session id that comes with another number is another session.
-            key=vault.index("session", f"{caller.route}\x1f{caller.session}\x1f{caller.address}"),
+            key=session_key(caller, vault),
             input_key=None if incoming.key is None else digest(incoming.key),
             kind=kind,
             party=vault.index(kind, caller.address),
             received=now,
         )
+
+
+def session_key(caller: Caller, vault: Vault) -> bytes:
+    """What a session is found by. The number is part of it: a gateway's session id that comes with another
+    number is another session."""
+    return vault.index("session", f"{caller.route}\x1f{caller.session}\x1f{caller.address}")
 
 
 def digest(key: str) -> bytes:

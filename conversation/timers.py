@@ -12,7 +12,6 @@ from conversation.conversation import Conversation
 from engine.layout import USSD, Layout
 from records.committer import Committer
 from records.sessions import SessionStore
-from records.tables import moment
 from records.unit import Unavailable, Unit
 
 log = structlog.get_logger()
@@ -57,13 +56,13 @@ class Timers:
         for each in due:
             session = each.turn.session
             if session.due is not None and session.due > now.timestamp():
-                self._sessions.postpone(unit, session.id, moment(int(session.due * 1_000_000)))
+                self._sessions.postpone(unit, session.id, int(session.due * 1_000_000), seen=each.due_at)
             else:
                 layout = self._layouts.get(each.route, USSD)
                 fired.append(
                     self._conversation.time_out(each.turn, each.key, each.route, each.party, layout)
                 )
-        if unit.guards or unit.rows:
+        if unit:
             await self._committer.commit(unit)
         await asyncio.gather(*fired)
         return len(due)

@@ -41,10 +41,12 @@ Outcome = Accepted | DispatchError
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What the provider says became of a message. ``status``: sent (not known yet), delivered, failed,
-    blocked. ``detail`` is the provider's own code and word."""
+    blocked. ``detail`` is the provider's own code and word. ``unknown``: its file does not know the code,
+    which is therefore kept."""
 
     status: Literal["sent", "delivered", "failed", "blocked"]
     detail: str = ""
+    unknown: bool = False
 
 
 class Provider(Protocol):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from datetime import datetime
 
-import msgspec
 from transitions import MachineError
 
-from engine import limits
+from engine import history, limits
+from engine.choosing import chosen
 from engine.faults import BrokenFlow
 from engine.flow import (
     ANSWERED,
@@ -24,7 +24,6 @@ from engine.flow import (
     Ask,
     Branch,
     Call,
-    Choice,
     End,
     Flow,
     Handover,
@@ -34,32 +33,21 @@ from engine.flow import (
     State,
     Waiting,
 )
-from engine.fold import fold, key
+from engine.fold import fold
 from engine.layout import Layout
 from engine.library import Library
 from engine.needs import FAILED, SLOW
 from engine.pages import Page
-from engine.session import Frame, Session, Step, Value
-from engine.show import joined, look_up, pages_of, render, visible
+from engine.session import Frame, Session, Value
+from engine.show import joined, look_up, pages_of, render
 from engine.turn import Input, Language, Met, Need, Screen, Turn
+from engine.words import GIVEN_UP, TIME_IS_OVER, TOO_LONG, UNKNOWN_CODE, WRONG_ANSWER, WRONG_CHOICE
 
 MAIN = "main"
 RESUME = "resume"
 EXPIRED = "expired"
 HANDED_OVER = "handover"
 
-
-def _(text: str) -> str:
-    """Marks a text for the catalogues."""
-    return text
-
-
-WRONG_CHOICE = _("این گزینه نیست. شماره یکی از گزینه‌ها را بفرستید.")
-WRONG_ANSWER = _("این پاسخ پذیرفته نشد. دوباره بنویسید.")
-TOO_LONG = _("پاسخ بلندتر از اندازه است. کوتاه‌تر بنویسید.")
-GIVEN_UP = _("پاسخ درستی نرسید. برای شروع دوباره، کد را از نو بگیرید.")
-UNKNOWN_CODE = _("این کد شناخته نشد. کد را درست بگیرید.")
-TIME_IS_OVER = _("زمان این گفتگو تمام شد. برای شروع، کد را دوباره بگیرید.")
 
 Asking = Generator[Need, Met, None]
 
@@ -193,7 +181,7 @@ class _Walk:
             session.page += 1  # The last words have several pages: whatever is typed shows the next.
             return
         if isinstance(state, Menu):
-            choice = self.chosen(state, answer)
+            choice = chosen(session, state, answer, self.language)
             if choice is not None:
                 self.accept(state.save, choice.value, choice.outcome)
                 return
@@ -207,36 +195,12 @@ class _Walk:
         elif isinstance(state, Ask):
             self.answer_ask(state, answer)
         elif (named := self.library.named(answer)) is not None:
-            self.remember(0)
+            history.remember(session, 0)
             session.lead = ""
             session.frames = []
             self.push(named, {})
         else:
             self.refuse(state, WRONG_CHOICE)
-
-    def chosen(self, menu: Menu, answer: str) -> Choice | None:
-        """The choice that an answer means: by number, label or keyword."""
-        choices = visible(self.session, menu)
-        if answer.isascii() and answer.isdecimal():
-            # A number beyond the menu may still be a keyword or a label, but "01" is not option 1.
-            if len(answer) <= 2 and not answer.startswith("0") and int(answer) <= len(choices):
-                return choices[int(answer) - 1]
-        word = key(answer)
-        if not word:
-            return None
-        words = menu.words.get(self.session.language)
-        if words is None:
-            words = menu.words[self.session.language] = self.words_of(menu)
-        choice = words.get(word)
-        return choice if choice in choices else None
-
-    def words_of(self, menu: Menu) -> dict[str, Choice]:
-        """All words that choose an option, in the present language and in the source's."""
-        words: dict[str, Choice] = {}
-        for choice in menu.choices:
-            for word in (*choice.keywords, key(choice.label), key(self.language.translate(choice.label))):
-                words.setdefault(word, choice)
-        return words
 
     def answer_ask(self, state: Ask, answer: str) -> None:
         if len(answer) > limits.ANSWER_LENGTH:
@@ -253,7 +217,7 @@ class _Walk:
     def accept(self, save: str, value: Value, outcome: str) -> None:
         """A fitting answer: what was before it is kept for "back", then the flow goes on."""
         session = self.session
-        self.remember(len(session.frames) - 1)
+        history.remember(session, len(session.frames) - 1)
         if save:
             session.frames[-1].variables[save] = value
         session.lead = ""
@@ -280,22 +244,10 @@ class _Walk:
         else:
             session.lead = self.language.translate(reason)
 
-    # Back.
-
-    def remember(self, depth: int) -> None:
-        """Keeps the frames from ``depth`` up as they are, before an answer changes them."""
-        session = self.session
-        session.history.append(Step(depth, [_copy(frame) for frame in session.frames[depth:]]))
-        if len(session.history) > limits.HISTORY:
-            del session.history[0]
-
     def back(self) -> None:
         """Undoes the last answer; on the first screen it shows that screen again."""
-        session = self.session
-        session.lead = ""
-        if session.history:
-            step = session.history.pop()
-            session.frames = session.frames[: step.depth] + [_copy(frame) for frame in step.frames]
+        self.session.lead = ""
+        history.undo(self.session)
         self.entered()
 
     # On to the next state that waits.
@@ -386,11 +338,7 @@ class _Walk:
         session.lead = joined(session.lead, render(session, state.text, self.language))
         ended = session.frames.pop()
         caller = session.frames[-1]
-        # Steps taken inside the flow that ended must bring its caller back with it.
-        for step in session.history:
-            if step.depth >= len(session.frames):
-                step.depth -= 1
-                step.frames.insert(0, _copy(caller))
+        history.keep_caller(session)
         running = self.state
         assert isinstance(running, Run)
         for mine, theirs in running.save.items():
@@ -435,7 +383,3 @@ class _Walk:
         session.finished = True
         outcome = state.outcome if isinstance(state, End) else HANDED_OVER
         return Turn(screen, False, tuple(self.trail), outcome)
-
-
-def _copy(frame: Frame) -> Frame:
-    return msgspec.structs.replace(frame, variables=dict(frame.variables))

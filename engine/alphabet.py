@@ -1,4 +1,4 @@
-"""The alphabets of the mobile network: GSM 7-bit (3GPP TS 23.038 §6.2.1) and UCS-2, and what a text costs in each."""
+"""The mobile network's alphabets, GSM 7-bit (3GPP TS 23.038 §6.2.1) and UCS-2, and a text's cost in them."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _EXTENSION = re.compile(f"[{_extension}]")
 
 
 class Size(NamedTuple):
-    """What a text costs: ``count`` septets in ``gsm7``, or UTF-16 code units in ``ucs2``."""
+    """What a text costs: ``cost`` septets in ``gsm7``, or UTF-16 code units in ``ucs2``."""
 
     alphabet: Literal["gsm7", "ucs2"]
-    count: int
+    cost: int
 
 
 def is_gsm7(text: str) -> bool:
@@ -63,4 +63,4 @@ def size(text: str) -> Size:
 def fits(text: str, most_septets: int | None, most_units: int | None) -> bool:
     """Whether the text is within the bound of its alphabet; None is no bound."""
     most = most_septets if is_gsm7(text) else most_units
-    return most is None or size(text).count <= most
+    return most is None or size(text).cost <= most

@@ -176,7 +176,7 @@ def jalali(text: str) -> date | None:
     if not YEARS[0] <= year <= YEARS[1]:
         return None
     try:
-        return JalaliDate(year, month, day).to_gregorian()  # type: ignore[no-any-return]
+        return JalaliDate(year, month, day).to_gregorian()  # type: ignore[no-untyped-call]
     except ValueError:
         return None  # The 31st of a month of thirty days, and the like.
 
@@ -195,11 +195,12 @@ def _date(parameters: Any) -> Check:
     first, last = jalali(texts[0]), jalali(texts[1])
     if first is None or last is None or first > last:
         raise ValueError("`date` takes two Jalali dates in order, as [1300/01/01, 1405/12/29]")
-    bounds: dict[str, Value] = {
-        "first": JalaliDate(first).strftime("%Y/%m/%d"),
-        "last": JalaliDate(last).strftime("%Y/%m/%d"),
-    }
+    bounds: dict[str, Value] = {"first": _written(first), "last": _written(last)}
     return Check("date", DATE_BETWEEN, bounds, _dated(lambda day, today: first <= day <= last))
+
+
+def _written(day: date) -> str:
+    return JalaliDate(day).strftime("%Y/%m/%d")  # type: ignore[no-untyped-call]
 
 
 def _dated(accepts: Callable[[date, date], bool]) -> Apply:
@@ -215,20 +216,18 @@ def _dated(accepts: Callable[[date, date], bool]) -> Apply:
 def _choice(parameters: Any) -> Check:
     if not isinstance(parameters, list) or not 1 <= len(parameters) <= CHOICES:
         raise ValueError(f"`choice` takes a list of 1 to {CHOICES} words")
-    values: dict[str, str] = {}
+    values: dict[str, str | int] = {}  # What is given is the word, or the number, as the flow writes it.
     for word in parameters:
-        if _is_integer(word):
-            word = str(word)
-        if not isinstance(word, str) or not key(word):
+        if not (isinstance(word, str) or _is_integer(word)) or not key(str(word)):
             raise ValueError(f"`choice` takes words; {word!r} is none")
-        if key(word) in values:
+        if key(str(word)) in values:
             raise ValueError(f"`choice` has «{word}» twice, or in two spellings")
-        values[key(word)] = word
+        values[key(str(word))] = word
 
     def apply(answer: str, now: datetime) -> Value:
         return values.get(key(answer))
 
-    return Check("choice", CHOICE, {"choices": "، ".join(values.values())}, apply)
+    return Check("choice", CHOICE, {"choices": "، ".join(map(str, values.values()))}, apply)
 
 
 # The ordinary part of RFC 5321 §4.1.2: no quoted local parts, no address literals, a domain of two labels.

@@ -9,7 +9,7 @@ ZWJ = "\u200d"
 
 
 def clusters(text: str) -> list[str]:
-    """The text in clusters: a base letter with its marks, an emoji sequence, a flag, a Hangul syllable, CR LF.
+    """The text in clusters: a letter with its marks, an emoji sequence, a flag, a Hangul syllable, CR LF.
     Joined they are the text."""
     found: list[str] = []
     for character in text:

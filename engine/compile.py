@@ -174,6 +174,8 @@ def _patience(spec: Mapping[str, Any]) -> Iterator[Arrow]:
 
 def _arguments(spec: Mapping[str, Any]) -> dict[str, Argument]:
     return {
-        name: Argument(name=value[1:]) if isinstance(value, str) and value.startswith("$") else Argument(value)
+        name: Argument(name=value[1:])
+        if isinstance(value, str) and value.startswith("$")
+        else Argument(value)
         for name, value in spec.get("with", {}).items()
     }

@@ -88,6 +88,10 @@ KINDS: dict[str, Kind] = {
         "! (برچسب YAML) پذیرفته نیست. متنی را که با ! آغاز می‌شود در گیومه بگذارید.",
         "! (a YAML tag) is not allowed. Put a text that begins with ! in quotes.",
     ),
+    "odd-key": _error(
+        "کلید باید یک کلمه باشد. متنی را که با {{ یا [ آغاز می‌شود در گیومه بنویسید.",
+        "A key must be a word. Put a text that begins with {{ or [ in quotes.",
+    ),
     # The shape.
     "duplicate-key": _error(
         "کلید «{key}» دو بار آمده است؛ بار نخست در سطر {first}. یکی را پاک کنید.",
@@ -110,11 +114,12 @@ KINDS: dict[str, Kind] = {
         "Nothing is written here. Write {wanted}, or remove the key.",
     ),
     "state-kind": _error(
-        "هر حالت باید درست یکی از این کلیدها را داشته باشد: {kinds}. این حالت {found} دارد.",
+        "هر حالت باید درست یکی از این کلیدها را داشته باشد: {kinds}. این حالت {found}.",
         "A state must have exactly one of the keys {kinds}. This one has {found}.",
     ),
     "check-kind": _error(
-        "check باید درست یکی از این کلیدها را داشته باشد: {kinds}. برای چند شرط، چند پرسش بسازید یا pattern بنویسید.",
+        "check باید درست یکی از این کلیدها را داشته باشد: {kinds}. "
+        "برای چند شرط، چند پرسش بسازید یا pattern بنویسید.",
         "A check must have exactly one of the keys {kinds}. Use pattern, or several questions, for more.",
     ),
     "too-many": _error(
@@ -151,8 +156,10 @@ KINDS: dict[str, Kind] = {
         "From these states no way leads to an end or a handover: {states}. Open a way to an end.",
     ),
     "loop-without-wait": _error(
-        "این حالت‌ها بی‌آنکه منتظر پاسخی بمانند دور می‌زنند: {states}. در این دور یک menu یا ask بگذارید یا آن را بگشایید.",
-        "These states go in a circle without waiting for an answer: {states}. Put a menu or ask in it, or open it.",
+        "این حالت‌ها بی‌آنکه منتظر پاسخی بمانند دور می‌زنند: {states}. "
+        "در این دور یک menu یا ask بگذارید یا آن را بگشایید.",
+        "These states go in a circle without waiting for an answer: {states}. "
+        "Put a menu or ask in it, or open it.",
     ),
     "option-without-go": _error(
         "این گزینه go ندارد و خود منو هم ندارد. به یکی go بدهید.",
@@ -162,6 +169,10 @@ KINDS: dict[str, Kind] = {
     "unknown-variable": _error(
         "هیچ حالتی در این جریان متغیر «{variable}» را نمی‌سازد.{nearest}",
         'No state of this flow sets the variable "{variable}".{nearest}',
+    ),
+    "unknown-run-variable": _error(
+        "جریان «{flow}» متغیر «{variable}» را نمی‌سازد.{nearest}",
+        'The flow "{flow}" sets no variable "{variable}".{nearest}',
     ),
     "unset-variable": _error(
         "متغیر «{variable}» در همه راه‌هایی که به اینجا می‌رسند ساخته نشده است؛ برای نمونه: {way}. "
@@ -175,7 +186,8 @@ KINDS: dict[str, Kind] = {
     ),
     "bad-placeholder": _error(
         "جای‌نگهدار درست نیست: {problem}. بنویسید {{name}} یا {{name:date}}؛ برای خود آکولاد {{{{ بنویسید.",
-        "A placeholder is not correct: {problem}. Write {{name}} or {{name:date}}; for a brace itself write {{{{.",
+        "A placeholder is not correct: {problem}. "
+        "Write {{name}} or {{name:date}}; for a brace itself write {{{{.",
     ),
     "unknown-format": _error(
         "قالب «{format}» در {{{variable}:{format}}} شناخته نیست.{nearest} قالب‌ها: {formats}.",
@@ -216,7 +228,8 @@ KINDS: dict[str, Kind] = {
     ),
     "opens-and-takes": _error(
         "جریانی که takes دارد از بیرون باز نمی‌شود، چون کسی آن مقدارها را نمی‌دهد. opens یا takes را بردارید.",
-        "A flow that takes arguments cannot be opened from outside, where nobody gives them. Remove opens or takes.",
+        "A flow that takes arguments cannot be opened from outside, where nobody gives them. "
+        "Remove opens or takes.",
     ),
     # Menus and answers.
     "duplicate-option": _error(
@@ -233,7 +246,8 @@ KINDS: dict[str, Kind] = {
     ),
     "navigation-answer": _warning(
         "پاسخ «{word}» به این پرسش نمی‌رسد، چون کلید {use} است. پرسش را menu کنید یا پاسخ را عوض کنید.",
-        'The answer "{word}" never reaches this question: it is the key for {use}. Use a menu, or another answer.',
+        'The answer "{word}" never reaches this question: it is the key for {use}. '
+        "Use a menu, or another answer.",
     ),
     "label-begins-with-digit": _warning(
         "متن گزینه با رقم آغاز می‌شود و کنار شماره گزینه به هم می‌ریزد. با یک حرف آغاز کنید.",
@@ -248,12 +262,13 @@ KINDS: dict[str, Kind] = {
         "{problem}",
     ),
     "bad-pattern": _error(
-        "الگوی RE2 درست نیست: {problem}. (\\1 و (?=…) در RE2 نیست.)",
-        "The RE2 pattern is not correct: {problem}. (RE2 has no \\1 and no (?=…).)",
+        "الگوی RE2 درست نیست ({problem}). \\1 و (?=…) در RE2 نیست؛ رقم‌ها 0-9 و حرف‌ها ی و ک فارسی‌اند.",
+        "The RE2 pattern is not correct: {problem}. RE2 has no \\1 and no (?=…).",
     ),
     # Screens and languages.
     "screen-does-not-fit": _error(
-        "این صفحه با {layout} به زبان {language} به صفحه‌های کوچک‌تر شکسته نمی‌شود: {problem}. متن یا گزینه را کوتاه کنید.",
+        "این صفحه با {layout} به زبان {language} به صفحه‌های کوچک‌تر شکسته نمی‌شود: {problem}. "
+        "متن یا گزینه را کوتاه کنید.",
         "On {layout}, in {language}, this screen cannot be split into pages that fit: {problem}. "
         "Shorten the text or the option.",
     ),
@@ -291,12 +306,12 @@ class Report:
         """Whether there are as many as one file may have."""
         return len(self.findings) >= MOST
 
-    def add(self, code: str, path: Path, **values: str | int | Both) -> None:
+    def add(self, code: str, path: Path, /, **values: str | int | Both) -> None:
         """Adds a finding at ``path``; each value is for both languages, or a pair for the two."""
         if not self.full:
             self.add_at(self.line(*path), code, path, **values)
 
-    def add_at(self, line: int, code: str, path: Path, **values: str | int | Both) -> None:
+    def add_at(self, line: int, code: str, path: Path, /, **values: str | int | Both) -> None:
         """Adds a finding at a line."""
         if not self.full:
             self.findings.append(finding(code, self.file, line, path, **values))
@@ -307,11 +322,12 @@ class Report:
         return (f" شاید «{near[0]}»؟", f' Perhaps "{near[0]}"?') if near else ("", "")
 
 
-def finding(code: str, file: str, line: int, path: Path, **values: str | int | Both) -> Finding:
+def finding(code: str, file: str, line: int, path: Path, /, **values: str | int | Both) -> Finding:
     """A finding of a known kind, its texts filled in."""
     kind = KINDS[code]
     fa, en = (
-        {name: value[side] if isinstance(value, tuple) else value for name, value in values.items()} for side in (0, 1)
+        {name: value[side] if isinstance(value, tuple) else value for name, value in values.items()}
+        for side in (0, 1)
     )
     return Finding(kind.severity, code, file, line, told(path), kind.fa.format(**fa), kind.en.format(**en))
 

@@ -1,14 +1,15 @@
 """YAML as the nodes it is made of, each with its line: the part of YAML that flow files may use.
 
-The reader walks libyaml's events itself instead of letting PyYAML build data. So nothing is guessed from how a
-value looks (``no`` stays a word, ``0912`` a text), aliases and tags are refused, a key given twice is seen, and
-nesting is cut off before libyaml's scanner, whose time grows with its square, has read on.
+The reader walks libyaml's events itself instead of letting PyYAML build data. So nothing is guessed from how
+a value looks (``no`` stays a word, ``0912`` a text), aliases and tags are refused, a key given twice is seen,
+and nesting is cut off at once: the time that libyaml's scanner takes grows with the square of its depth.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import yaml
 
@@ -44,18 +45,34 @@ _ADVICE = (
 
 @dataclass(slots=True)
 class Node:
-    """A word or text (``plain`` where it stands without quotes), a list, or a mapping.
+    """A piece of the file. ``line`` and ``end`` count lines from 1, ``column`` characters from 0."""
 
-    ``keys`` are the nodes of a mapping's keys. ``line`` counts from 1, ``column`` from 0; ``end`` is the line
-    on which the node ends.
-    """
-
-    value: str | list[Node] | dict[str, Node]
     line: int
-    column: int = 0
-    end: int = 0
-    plain: bool = False
-    keys: dict[str, Node] | None = None
+    column: int
+    end: int
+
+
+@dataclass(slots=True)
+class Word(Node):
+    """A word or a text; ``plain`` where it stands without quotes."""
+
+    text: str
+    plain: bool
+
+
+@dataclass(slots=True)
+class Elements(Node):
+    """A list."""
+
+    nodes: list[Node] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Keyed(Node):
+    """A mapping: the node of each key, and of its value."""
+
+    keys: dict[str, Word] = field(default_factory=dict)
+    values: dict[str, Node] = field(default_factory=dict)
 
 
 def decode(data: bytes, report: Report) -> str | None:
@@ -78,74 +95,102 @@ def decode(data: bytes, report: Report) -> str | None:
 
 
 def compose(text: str, report: Report) -> Node | None:
-    """The one document of the text as nodes, or None and a finding."""
+    """The one document of the text as nodes, or None: then there is a finding, unless the file is empty."""
+    tree = _Tree(report)
     try:
-        return _compose(text, report)
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            tree.take(event)
+    except _Refused as refused:
+        report.add_at(refused.line, refused.code, (), **refused.values)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        line = _line(error.problem_mark or error.context_mark)
         said = f"{error.context or ''} {error.problem or ''}".strip()
         advice = next(((fa, en) for part, fa, en in _ADVICE if part in said), ("", ""))
-        report.add_at(mark.line + 1 if mark else 1, "not-yaml", (), problem=said, advice=advice)
+        report.add_at(line, "not-yaml", (), problem=said, advice=advice)
     except yaml.YAMLError as error:
         report.add_at(1, "not-yaml", (), problem=str(error)[:200], advice="")
+    else:
+        return tree.root
     return None
 
 
-def _compose(text: str, report: Report) -> Node | None:
-    root: Node | None = None
-    open_nodes: list[Node] = []  # From the root to where we are.
-    key: Node | None = None  # Of the innermost mapping, when its value comes next.
-    waiting: list[Node | None] = []  # The keys of the mappings around it.
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.ScalarEvent):
-            node = Node(event.value, *_marks(event), plain=event.style is None)
-        elif isinstance(event, yaml.MappingStartEvent):
-            node = Node({}, *_marks(event), keys={})
-        elif isinstance(event, yaml.SequenceStartEvent):
-            node = Node([], *_marks(event))
+class _Refused(Exception):
+    """Something that YAML allows and flow files do not."""
+
+    def __init__(self, line: int, code: str, **values: int) -> None:
+        self.line = line
+        self.code = code
+        self.values = values
+
+
+class _Tree:
+    """Puts nodes together from events. ``opened`` are the lists and mappings from the root to where we are;
+    ``key`` waits for its value in the innermost of them."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.root: Node | None = None
+        self.opened: list[Node] = []
+        self.key: Word | None = None
+
+    def take(self, event: yaml.Event) -> None:
+        line = _line(event.start_mark)
+        if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            self.opened.pop().end = _line(event.end_mark)
         elif isinstance(event, yaml.AliasEvent):
-            report.add_at(event.start_mark.line + 1, "alias", ())
-            return None
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            open_nodes.pop().end = event.end_mark.line + 1
-            key = waiting.pop()
-            continue
-        elif isinstance(event, yaml.DocumentStartEvent) and root is not None:
-            report.add_at(event.start_mark.line + 1, "several-documents", ())
-            return None
+            raise _Refused(line, "alias")
+        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+            raise _Refused(line, "several-documents")
+        elif isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
+            if event.anchor is not None:
+                raise _Refused(line, "alias")
+            if event.tag is not None:
+                raise _Refused(line, "tag")
+            self.put(_node(event))
+
+    def put(self, node: Node) -> None:
+        """Gives a node its place, and goes into it when it is a list or mapping."""
+        parent = self.opened[-1] if self.opened else None
+        if isinstance(parent, Elements):
+            parent.nodes.append(node)
+        elif not isinstance(parent, Keyed):
+            self.root = node
+        elif self.key is not None:
+            self.put_value(parent, self.key, node)
+            self.key = None
+        elif isinstance(node, Word):
+            self.key = node
         else:
-            continue
-        if event.anchor is not None or event.tag is not None:
-            report.add_at(node.line, "alias", () if event.anchor is not None else "tag")
-            return None
-        parent = open_nodes[-1] if open_nodes else None
-        if parent is None:
-            root = node
-        elif isinstance(parent.value, list):
-            parent.value.append(node)
-        elif isinstance(parent.value, dict) and parent.keys is not None:
-            if key is None:
-                if not isinstance(node.value, str):
-                    report.add_at(node.line, "not-yaml", (), problem="a key that is not a word", advice=_ADVICE[3][1:])
-                    return None
-                key = node
-                continue
-            name = key.value
-            assert isinstance(name, str)
-            if name in parent.keys:
-                report.add_at(key.line, "duplicate-key", (), key=name[:40], first=parent.keys[name].line)
-            else:
-                parent.value[name], parent.keys[name] = node, key
-            key = None
-        if not isinstance(node.value, str):
-            if len(open_nodes) >= limits.YAML_DEPTH:
-                report.add_at(node.line, "too-deep", (), most=limits.YAML_DEPTH)
-                return None
-            open_nodes.append(node)
-            waiting.append(key)
-            key = None
-    return root
+            raise _Refused(node.line, "odd-key")
+        if not isinstance(node, Word):
+            if len(self.opened) >= limits.YAML_DEPTH:
+                raise _Refused(node.line, "too-deep", most=limits.YAML_DEPTH)
+            self.opened.append(node)
+
+    def put_value(self, parent: Keyed, key: Word, node: Node) -> None:
+        if key.text in parent.keys:
+            first = parent.keys[key.text].line
+            self.report.add_at(key.line, "duplicate-key", (), key=key.text[:40], first=first)
+        else:
+            parent.keys[key.text] = key
+            parent.values[key.text] = node
 
 
-def _marks(event: yaml.NodeEvent) -> tuple[int, int, int]:
-    return event.start_mark.line + 1, event.start_mark.column, event.end_mark.line + 1
+def _node(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> Node:
+    line, end = _line(event.start_mark), _line(event.end_mark)
+    column = event.start_mark.column if event.start_mark is not None else 0
+    if isinstance(event, yaml.ScalarEvent):
+        return Word(line, column, end, event.value, plain=not event.style)
+    return (
+        Keyed(line, column, end) if isinstance(event, yaml.MappingStartEvent) else Elements(line, column, end)
+    )
+
+
+class _Mark(Protocol):
+    """A place in the file as libyaml tells it; ``line`` counts from 0."""
+
+    line: int
+
+
+def _line(mark: _Mark | None) -> int:
+    return mark.line + 1 if mark is not None else 1

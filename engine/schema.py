@@ -99,15 +99,21 @@ class Place:
 CHANNELS = ("ussd", "telegram", "bale", "webchat", "sms", "voice", "push", "email")
 
 TEXT = Scalar("text", "متنی که مردم می‌بینند", "a text that people see")
-CLOSING = Scalar("closing", "متنی که مردم می‌بینند، یا \"\" برای هیچ", 'a text that people see, or "" for none')
+CLOSING = Scalar("closing", 'متنی که مردم می‌بینند، یا "" برای هیچ', 'a text that people see, or "" for none')
 TITLE = Scalar("title", "یک متن کوتاه", "a short text")
 NAME = Scalar("name", "یک نام با حروف a-z، رقم و _", "a name of letters a-z, digits and _")
 STATE = Scalar("state", "نام یکی از حالت‌های همین جریان", "the name of a state of this flow")
-VARIABLE = Scalar("variable", "نام یک متغیر با حروف a-z، رقم و _", "a variable's name of letters a-z, digits and _")
+VARIABLE = Scalar(
+    "variable", "نام یک متغیر با حروف a-z، رقم و _", "a variable's name of letters a-z, digits and _"
+)
 FLOW = Scalar("flow", "نام یک جریان", "the name of a flow")
-OUTCOME = Scalar("outcome", "نام یک نتیجه با حروف a-z، رقم و _", "an outcome's name of letters a-z, digits and _")
+OUTCOME = Scalar(
+    "outcome", "نام یک نتیجه با حروف a-z، رقم و _", "an outcome's name of letters a-z, digits and _"
+)
 NEED = Scalar("need", "نام یک نیاز، مانند complaints.open", "the name of a need, such as complaints.open")
-CHANNEL = Scalar("channel", f"یکی از کانال‌ها: {'، '.join(CHANNELS)}", f"one of the channels {', '.join(CHANNELS)}")
+CHANNEL = Scalar(
+    "channel", f"یکی از کانال‌ها: {'، '.join(CHANNELS)}", f"one of the channels {', '.join(CHANNELS)}"
+)
 KEYWORD = Scalar("keyword", "یک کلمه یا عبارت کوتاه", "a word or a short phrase")
 CODE = Scalar("code", 'یک کد در گیومه، مانند "*733*2#"', 'a code in quotes, such as "*733*2#"')
 DURATION = Scalar("duration", "یک مدت، مانند 90s، 10m یا 24h", "a duration, such as 90s, 10m or 24h")
@@ -121,6 +127,9 @@ WHEN = Scalar("when", "true یا past یا future", "true, past or future")
 PATTERN = Scalar("pattern", "یک الگوی RE2 در گیومه", "an RE2 pattern in quotes")
 LITERAL = Scalar("literal", "یک مقدار: متن، عدد، true یا false", "a value: a text, a number, true or false")
 ARGUMENT = Scalar("argument", "یک مقدار، یا $ و نام یک متغیر", "a value, or $ and a variable's name")
+
+# What a condition expects of a variable.
+EXPECTED = Either((LITERAL, Inside("comparison")))
 
 _WAYS = Named(OUTCOME, STATE, most=50)
 _ARGUMENTS = Named(NAME, ARGUMENT, most=50)
@@ -177,7 +186,13 @@ KINDS = (
         "Shows a question and waits for a free answer.",
         (
             Key("ask", TEXT, "متن پرسش", "The question.", required=True),
-            Key("save", VARIABLE, "متغیری که پاسخ در آن می‌ماند", "The variable that keeps the answer.", required=True),
+            Key(
+                "save",
+                VARIABLE,
+                "متغیری که پاسخ در آن می‌ماند",
+                "The variable that keeps the answer.",
+                required=True,
+            ),
             Key(
                 "check",
                 Inside("check"),
@@ -280,7 +295,12 @@ KINDS = (
         "Ends the session with a last text; in a flow that was run it returns to the flow that ran it.",
         (
             Key("end", CLOSING, "آخرین متن", "The last text.", required=True),
-            Key("outcome", OUTCOME, "نام نتیجه؛ بدون آن done", "The outcome's name; done where it is not said."),
+            Key(
+                "outcome",
+                OUTCOME,
+                "نام نتیجه؛ بدون آن done",
+                "The outcome's name; done where it is not said.",
+            ),
         ),
     ),
 )
@@ -290,10 +310,22 @@ CHECKS = Place(
     "پاسخ باید چگونه باشد: درست یکی از این کلیدها.",
     "What an answer must be like: exactly one of these keys.",
     (
-        Key("digits", Either((COUNT, Pair(COUNT))), "این تعداد رقم، یا از کمترین تا بیشترین", "This many digits."),
-        Key("length", Pair(COUNT), "تعداد نویسه‌ها از کمترین تا بیشترین", "Length in characters, least and most."),
+        Key(
+            "digits",
+            Either((COUNT, Pair(COUNT))),
+            "این تعداد رقم، یا از کمترین تا بیشترین",
+            "This many digits.",
+        ),
+        Key(
+            "length",
+            Pair(COUNT),
+            "تعداد نویسه‌ها از کمترین تا بیشترین",
+            "Length in characters, least and most.",
+        ),
         Key("pattern", PATTERN, "همه پاسخ باید با الگو بخواند", "The whole answer must match the pattern."),
-        Key("mobile", TRUE, "شماره همراه ایران؛ به شکل +98… می‌ماند", "An Iranian mobile number, kept as +98…"),
+        Key(
+            "mobile", TRUE, "شماره همراه ایران؛ به شکل +98… می‌ماند", "An Iranian mobile number, kept as +98…"
+        ),
         Key("national_id", TRUE, "کد ملی با رقم کنترل درست", "A national ID with a right check digit."),
         Key("number", Pair(WHOLE), "عدد صحیح از کمترین تا بیشترین", "A whole number, least and most."),
         Key(
@@ -316,7 +348,13 @@ PLACES: dict[str, Place] = {
             "بالاترین سطح فایل: یک جریان.",
             "The top level of the file: one flow.",
             (
-                Key("flow", NAME, "نام جریان؛ در همه فایل‌ها یکتا", "The flow's name, unique in all files.", required=True),
+                Key(
+                    "flow",
+                    NAME,
+                    "نام جریان؛ در همه فایل‌ها یکتا",
+                    "The flow's name, unique in all files.",
+                    required=True,
+                ),
                 Key("title", TITLE, "عنوان، برای کارشناس‌ها", "The title, for operators.", required=True),
                 Key("about", TITLE, "این جریان برای چیست", "What the flow is for."),
                 Key("opens", Inside("opens"), "چه چیزهایی جریان را باز می‌کند", "What opens the flow."),
@@ -326,7 +364,12 @@ PLACES: dict[str, Place] = {
                     "در کدام کانال‌ها؛ بدون آن در همه",
                     "On which channels; on all where it is not said.",
                 ),
-                Key("expires", DURATION, "عمر گفتگو بدون پاسخ", "How long a session lives without an answer."),
+                Key(
+                    "expires",
+                    DURATION,
+                    "عمر گفتگو بدون پاسخ",
+                    "How long a session lives without an answer.",
+                ),
                 Key(
                     "takes",
                     Listed(VARIABLE, 20),
@@ -359,14 +402,24 @@ PLACES: dict[str, Place] = {
             "One option of a menu.",
             (
                 Key("label", TEXT, "متن گزینه", "What the option says.", required=True),
-                Key("value", LITERAL, "آنچه می‌ماند؛ بدون آن متن گزینه", "What is saved; the label where it is not said."),
+                Key(
+                    "value",
+                    LITERAL,
+                    "آنچه می‌ماند؛ بدون آن متن گزینه",
+                    "What is saved; the label where it is not said.",
+                ),
                 Key(
                     "keywords",
                     Listed(KEYWORD, 50),
                     "کلمه‌های دیگری که این گزینه را برمی‌گزینند",
                     "Other words that choose this option.",
                 ),
-                Key("if", Condition(), "گزینه تنها با این شرط نشان داده می‌شود", "The option is shown only if this holds."),
+                Key(
+                    "if",
+                    Condition(),
+                    "گزینه تنها با این شرط نشان داده می‌شود",
+                    "The option is shown only if this holds.",
+                ),
                 Key("go", STATE, "حالت بعدی", "The next state."),
             ),
         ),
@@ -408,11 +461,16 @@ PLACES: dict[str, Place] = {
                 Key("in", Listed(LITERAL, 50), "یکی از این مقدارها", "Is one of these values."),
                 Key("over", NUMBER, "بیشتر از این عدد", "Is more than this number."),
                 Key("under", NUMBER, "کمتر از این عدد", "Is less than this number."),
-                Key("set", FLAG, "true یعنی مقداری دارد، false یعنی ندارد", "true: it has a value; false: it has none."),
+                Key(
+                    "set",
+                    FLAG,
+                    "true یعنی مقداری دارد، false یعنی ندارد",
+                    "true: it has a value; false: it has none.",
+                ),
             ),
         ),
     )
-}  # fmt: skip
+}
 
 # What joins conditions; none of these can be a variable's name.
 COMBINING = {
@@ -424,7 +482,10 @@ COMBINING = {
 # Variables that every flow may read and none may save.
 BUILT_IN = {
     "caller": ("شماره یا نشانی شخص", "The person's number or address."),
-    "verified": ("آیا شماره تأیید شده است (true یا false)", "Whether the number is verified (true or false)."),
+    "verified": (
+        "آیا شماره تأیید شده است (true یا false)",
+        "Whether the number is verified (true or false).",
+    ),
     "channel": ("کانال، مانند ussd", "The channel, such as ussd."),
     "language": ("زبان شخص، مانند fa", "The person's language, such as fa."),
     "code": ("کدی که شخص گرفته است", "The code that the person dialled."),
@@ -448,17 +509,19 @@ def told(type: Type) -> tuple[str, str]:
         case Scalar(_, fa, en):
             return fa, en
         case Listed(of):
-            return f"فهرستی در […] که هر عضو آن {told(of)[0]} است", f"a list in […], each element {told(of)[1]}"
+            fa, en = told(of)
+            return f"فهرستی در […] (هر عضو: {fa})", f"a list in […] (each element: {en})"
         case Pair(of):
-            return f"[کمترین, بیشترین] که هر کدام {of.fa} است", f"[least, most], each of them {of.en}"
+            return f"[کمترین, بیشترین] (هر کدام: {of.fa})", f"[least, most] (each: {of.en})"
         case Named(keys, values):
+            fa, en = told(values)
             return (
-                f"چند سطر «نام: مقدار»؛ نام {keys.fa} و مقدار {told(values)[0]}",
-                f'lines "name: value", the name {keys.en}, the value {told(values)[1]}',
+                f"یک یا چند «نام: مقدار» (نام: {keys.fa}؛ مقدار: {fa})",
+                f'one or more "name: value" (the name: {keys.en}; the value: {en})',
             )
         case Inside(place):
             names = [key.name for key in PLACES[place].keys]
-            return f"کلیدهای {'، '.join(names)}", f"the keys {', '.join(names)}"
+            return f"یک یا چند کلید از {'، '.join(names)}", f"one or more of the keys {', '.join(names)}"
         case State():
             return "یک حالت با کلیدهای خودش", "a state with its keys"
         case Condition():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -13,12 +14,14 @@ class Frame(msgspec.Struct, array_like=True):
     """One flow in progress: which version of it, where it stands, what it knows.
 
     ``transitions`` moves ``state``: a frame is the model that the flow's machine is triggered with.
+    ``variables`` are ``Value``s; an aware datetime travels as MessagePack's own timestamp.
     """
 
     flow: str
     version: str
     state: str
-    variables: dict[str, Value] = {}
+    # msgspec reads no union of text and time, so the type is open here and closed everywhere else.
+    variables: dict[str, Any] = {}
 
 
 class Step(msgspec.Struct, array_like=True):

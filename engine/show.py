@@ -10,16 +10,7 @@ from engine.layout import Layout
 from engine.pages import Navigation, Page, paginate
 from engine.session import Session, Value
 from engine.turn import Language, Option
-
-
-def _(text: str) -> str:
-    """Marks a text for the catalogues."""
-    return text
-
-
-BACK = _("بازگشت")
-HOME = _("منو")
-MORE = _("ادامه")
+from engine.words import BACK, HOME, MORE
 
 
 def built_in(session: Session, name: str) -> Value:

@@ -52,6 +52,10 @@ class Instant(TypeDecorator[datetime]):
 
 Id = LargeBinary(16)
 
+# Rows that change soon after they were made: PostgreSQL leaves room beside them, so that the new version of
+# a row stays on its page and no index has to learn of it.
+UPDATED = {"fillfactor": "80"}
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -144,6 +148,7 @@ outbox = Table(
     Column("finished_at", Instant),
     Column("parts", Integer),
     Index("ix_outbox_external", "provider", "external_id"),
+    postgresql_with=UPDATED,
 )
 # Only what still has to go: the claim must not walk past finished rows.
 Index("ix_outbox_waiting", outbox.c.due_at, outbox.c.id, sqlite_where=outbox.c.finished_at.is_(None),
@@ -181,11 +186,12 @@ verifications = Table(
     Index("ix_verifications_party_created", "party", "created_at"),
     Index("ix_verifications_requested_created", "requested_by", "created_at"),
     Index("ix_verifications_prefix_created", "prefix", "created_at"),
+    postgresql_with=UPDATED,
 )
 # One live code for each (purpose, number).
+_live = verifications.c.consumed_at.is_(None) & verifications.c.replaced_at.is_(None)
 Index("uq_verifications_live", verifications.c.purpose, verifications.c.party, unique=True,
-      sqlite_where=verifications.c.consumed_at.is_(None) & verifications.c.replaced_at.is_(None),
-      postgresql_where=verifications.c.consumed_at.is_(None) & verifications.c.replaced_at.is_(None))  # fmt: skip
+      sqlite_where=_live, postgresql_where=_live)  # fmt: skip
 
 # ``state``: open, answered, closed, merged.
 complaints = Table(
@@ -219,7 +225,8 @@ complaint_events = Table(
     Column("at", Instant, nullable=False),
     Column("author", String(16), nullable=False),  # person, operator, system
     Column("operator", String(64)),
-    Column("kind", String(16), nullable=False),  # opened, message, answered, closed, reopened, assigned, merged
+    # ``kind``: opened, message, answered, closed, reopened, assigned, merged.
+    Column("kind", String(16), nullable=False),
     Column("sealed", LargeBinary),
 )
 

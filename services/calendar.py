@@ -27,6 +27,8 @@ THURSDAY, FRIDAY = 3, 4  # As ``date.weekday`` numbers them.
 # Further than this no deadline lies; a longer search means that the data closes every day.
 HORIZON_DAYS = 366
 
+LEAP_YEAR = 1403  # Any leap year: the 30th of Esfand exists in it.
+
 MonthDay = tuple[int, int]
 
 
@@ -36,9 +38,8 @@ class BadHolidays(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """When offices open, and when they close on a full and on a half day. Tehran time."""
+    """When offices close on a full and on a half day. Tehran time."""
 
-    open: time
     full: time
     half: time
 
@@ -66,10 +67,10 @@ class Calendar:
         """The calendar of a holiday file; raises ``BadHolidays``."""
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         try:
-            hours = Hours(*(time.fromisoformat(data["hours"][name]) for name in ("open", "full", "half")))
-            solar = _days(data["solar"]["days"], leap=True)
+            hours = Hours(*(time.fromisoformat(data["hours"][name]) for name in ("full", "half")))
+            solar = _days(data["solar"]["days"], LEAP_YEAR)
             years = {
-                int(number): Year(_published(number, year["basis"]), _days(year["days"], year=int(number)))
+                int(number): Year(_published(number, year["basis"]), _days(year["days"], int(number)))
                 for number, year in data["years"].items()
             }
         except (KeyError, TypeError, ValueError) as error:
@@ -78,7 +79,7 @@ class Calendar:
 
     def holiday(self, day: date) -> str | None:
         """The official holiday that ``day`` is, in Persian, or None. Fridays are not counted here."""
-        jalali = JalaliDate(day)
+        jalali = _jalali(day)
         year = self._years.get(jalali.year)
         if year is None or not year.published:
             self._warn(jalali.year, known=year is not None)
@@ -107,15 +108,21 @@ class Calendar:
 
     def covers(self, day: date) -> bool:
         """Whether the official calendar of the day's Jalali year is in the data."""
-        year = self._years.get(JalaliDate(day).year)
+        year = self._years.get(_jalali(day).year)
         return year is not None and year.published
 
     def _warn(self, year: int, *, known: bool) -> None:
         """Says once for each year that its holidays are a forecast or missing."""
         if year not in self._warned:
             self._warned.add(year)
-            basis = "computed, not from the official calendar" if known else "missing: only the fixed ones count"
+            basis = (
+                "computed, not from the official calendar" if known else "missing: only the fixed ones count"
+            )
             log.warning("lunar holidays are not official", year=year, holidays=basis)
+
+
+def _jalali(day: date) -> JalaliDate:
+    return JalaliDate(day)  # type: ignore[no-untyped-call]
 
 
 def _published(year: int, basis: str) -> bool:
@@ -124,12 +131,12 @@ def _published(year: int, basis: str) -> bool:
     return basis == "published"
 
 
-def _days(rows: Iterable[Mapping[str, Any]], *, year: int | None = None, leap: bool = False) -> dict[MonthDay, str]:
-    """(month, day) → name. Each date must exist in ``year``, or in a leap year, and come once."""
+def _days(rows: Iterable[Mapping[str, Any]], year: int) -> dict[MonthDay, str]:
+    """(month, day) → name. Each date must exist in ``year`` and come once."""
     found: dict[MonthDay, str] = {}
     for row in rows:
         month, day = (int(part) for part in row["date"].split("/"))
-        JalaliDate(year or (1403 if leap else 1404), month, day)
+        JalaliDate(year, month, day)  # type: ignore[no-untyped-call]
         if (month, day) in found:
             raise ValueError(f"{row['date']} comes twice")
         found[month, day] = row["name"]

@@ -21,7 +21,7 @@ from engine.library import Library
 from engine.lint import lint
 from engine.needs import NeedSpec
 from engine.reader import Source, read_flow
-from engine.transcripts import TestResult, run_tests
+from engine.transcripts import TestResult, record, run_tests
 from engine.turn import Language
 from records.flows import FlowStore
 
@@ -56,14 +56,14 @@ def read_folder(folder: Path) -> tuple[list[Source], list[Finding]]:
 
 
 class Publisher:
-    """Publishes the flows of a folder into a library and its store."""
+    """Publishes the flows of a folder into a library and its store. Without a store it only examines."""
 
     def __init__(
         self,
         *,
         folder: Path,
         library: Library,
-        store: FlowStore,
+        store: FlowStore | None,
         needs: Mapping[str, NeedSpec],
         languages: Mapping[str, Language],
         layouts: Mapping[str, Layout],
@@ -78,18 +78,45 @@ class Publisher:
         self._clock = clock
         self._seen: object = None
 
+    def lint(self) -> list[Finding]:
+        """What is wrong with the folder's flows."""
+        sources, findings = read_folder(self._folder)
+        return findings + lint(sources, self._needs, self._languages, self._layouts)
+
+    def test(self) -> list[TestResult]:
+        """Runs the folder's flow tests on the folder's flows, which must be free of errors."""
+        return self._test(self._folder_library())
+
+    def record(self) -> list[str]:
+        """Writes what the engine shows now into the folder's flow tests; the files that changed."""
+        library, changed = self._folder_library(), []
+        for path in sorted(self._folder.glob("tests/*.yaml")):
+            before = path.read_text("utf-8")
+            after = record(library, before, str(path), self._languages, self._layouts)
+            if after != before:
+                path.write_text(after, "utf-8")
+                changed.append(str(path))
+        return changed
+
+    def _folder_library(self) -> Library:
+        sources, _findings = read_folder(self._folder)
+        return Library.of(sources, self._needs)
+
     async def load(self) -> None:
         """Makes the newest published versions live, as at every start."""
+        assert self._store is not None
         published = await self._store.newest()
         self._library.publish(await asyncio.to_thread(_compile_all, published))
 
     async def flow(self, name: str, version: str) -> Flow | None:
         """An older version that a session is pinned to, or None when it was never published."""
+        assert self._store is not None
         text = await self._store.version(name, version)
         return None if text is None else _compile(name, text)
 
     async def publish(self) -> Report:
         """Reads the folder and publishes each file that changed and passes."""
+        assert self._store is not None
         report, flows = await asyncio.to_thread(self._examine)
         for flow in flows:
             await self._store.publish(flow.name, flow.version, flow.source.text, self._clock())
@@ -133,7 +160,7 @@ class Publisher:
             bad = {each.file for each in found if each.severity == "error"}
             if not bad:
                 library = Library.of(sources, self._needs)
-                failures = [each for each in self._test(library, sources) if not each.passed]
+                failures = [each for each in self._test(library) if not each.passed]
                 report.failures += failures
                 bad = {source.path for source in sources for each in failures if each.flow == source.name}
             if not bad:
@@ -156,12 +183,10 @@ class Publisher:
                 kept.append(live.source)
         return kept
 
-    def _test(self, library: Library, sources: Sequence[Source]) -> list[TestResult]:
+    def _test(self, library: Library) -> list[TestResult]:
         results: list[TestResult] = []
         for path in sorted(self._folder.glob("tests/*.yaml")):
-            results += run_tests(
-                library, path.read_text("utf-8"), str(path), self._languages, self._layouts
-            )
+            results += run_tests(library, path.read_text("utf-8"), str(path), self._languages, self._layouts)
         return results
 
 

@@ -17,7 +17,7 @@ from dispatch.provider import Outgoing
 # Runs that read from left to right inside a Persian line: words, numbers, codes (``*733#``), addresses.
 _LATIN = re.compile(r"[A-Za-z0-9*#+@][A-Za-z0-9*#+@._:/?=&%-]*(?: [A-Za-z0-9*#+@][A-Za-z0-9*#+@._:/?=&%-]*)*")
 
-_STYLE = "font-family: Vazirmatn, Tahoma, 'Segoe UI', sans-serif; font-size: 16px; line-height: 1.9; color: #1c1c1c"
+_STYLE = "font-family: Vazirmatn, Tahoma, sans-serif; font-size: 16px; line-height: 1.9; color: #1c1c1c"
 
 
 def address(text: str) -> Address:

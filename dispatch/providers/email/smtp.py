@@ -38,9 +38,10 @@ IDLE_SECONDS = 60.0  # A connection unused for longer is closed: servers drop th
 
 
 class Smtp:
-    """``url`` is ``smtp://user:password@host:587`` (STARTTLS where the server offers it; demanded when there
-    is a password, except on this machine) or ``smtps://user:password@host:465``. ``sender`` is what stands
-    in From, ``Chapar <noreply@example.ir>``. ``trust`` replaces the system's list of certificate authorities."""
+    """``url`` is ``smtp://user:password@host:587`` (STARTTLS where the server offers it, demanded where there
+    is a password; not on this machine, unless ``trust`` is given) or ``smtps://user:password@host:465``.
+    ``sender`` is what stands in From, ``Chapar <noreply@example.ir>``. ``trust`` replaces the system's
+    certificate authorities."""
 
     name = "smtp"
     channel = "email"
@@ -63,10 +64,7 @@ class Smtp:
         self._password = unquote(parts.password) if parts.password else None
         self._tls = parts.scheme == "smtps"
         self._port = parts.port or (465 if self._tls else 587 if self._user else 25)
-        # None takes STARTTLS where it is offered.
-        self._starttls = (
-            None if not self._tls and (self._user is None or _here(self._host)) else not self._tls
-        )
+        self._starttls = self._demands_starttls(trust)
         name, spec = parseaddr(sender)
         plain = address(spec)
         self._sender = Address(name, plain.username, plain.domain)
@@ -75,6 +73,12 @@ class Smtp:
         self._seconds = seconds
         self._slots = asyncio.Semaphore(connections)
         self._idle: list[tuple[SMTP, float]] = []
+
+    def _demands_starttls(self, trust: ssl.SSLContext | None) -> bool | None:
+        """None takes STARTTLS where it is offered."""
+        if self._tls or (_here(self._host) and trust is None):
+            return False
+        return True if self._user else None
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
         if not self._idle:

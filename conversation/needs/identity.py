@@ -1,0 +1,40 @@
+"""Whether a national ID and a number belong together, asked of Shahkar or the like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from conversation.needs.context import NeedContext, Needs, text_of
+from engine.needs import NeedSpec
+from engine.session import Value
+from engine.turn import Met
+
+REQUIRED = NeedSpec(
+    "identity.required",
+    fa="می‌گوید آیا استعلام مالکیت خط (شاهکار) روشن است و باید کد ملی پرسید.",
+    en="Whether the look-up of a number's owner (Shahkar) is on, so that the national ID is to be asked.",
+    outcomes={"yes": (), "no": ()},
+)
+
+
+async def is_required(turn: NeedContext, arguments: Mapping[str, Value]) -> Met:
+    return Met("yes" if turn.services.identity.required else "no")
+
+
+MATCH = NeedSpec(
+    "identity.match",
+    fa="می‌پرسد آیا خط به نام دارنده این کد ملی است. اگر پاسخی نرسد خروجی failed است، نه mismatch.",
+    en="Asks whether the number is registered to this national ID. No answer is `failed`, never `mismatch`.",
+    arguments={"national_id": True, "number": True},
+    outcomes={"ok": (), "mismatch": ()},
+)
+
+
+async def match_identity(turn: NeedContext, arguments: Mapping[str, Value]) -> Met:
+    matched = await turn.services.identity.match(
+        text_of(arguments, "national_id"), text_of(arguments, "number")
+    )
+    return Met("ok" if matched else "mismatch")
+
+
+NEEDS: Needs = ((REQUIRED, is_required), (MATCH, match_identity))

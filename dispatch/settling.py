@@ -1,0 +1,110 @@
+"""What an outcome means for the row of its message: data in, data out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from dispatch.errors import Ambiguous, DispatchError
+from dispatch.provider import Accepted, Outcome, Provider, Receipt
+from dispatch.retry import Again, Stop, decide
+from records.claims import Awaited, Claimed, Note, Settled
+
+RECEIPTS_FOR = timedelta(hours=48)  # Providers forget a message after two days.
+FIRST_RECEIPT = timedelta(seconds=5)
+LAST_WAIT = timedelta(hours=1)  # Between two questions about an old message.
+
+DETAIL = 500  # Characters of a provider's words that are kept.
+
+
+def expired(claimed: Claimed, now: datetime) -> Settled:
+    """A message whose time was over before it was sent."""
+    return Settled(claimed.id, "expired", claimed.attempts - 1, now, finished_at=now)
+
+
+def lapsed(claimed: Claimed, now: datetime, *, repeatable: bool) -> Settled | None:
+    """A message that somebody claimed and never settled, so that it may have gone: None where it is to be
+    sent now, else how it ends."""
+    decision = decide(
+        Ambiguous, claimed.klass, claimed.attempts - 1, now, claimed.expires_at, repeatable=repeatable
+    )
+    if isinstance(decision, Again):
+        return None
+    note = Note("attempt", "ambiguous", "claimed before and never settled")
+    return Settled(
+        claimed.id, decision.status, claimed.attempts - 1, now, finished_at=now, notes=(note,)
+    )
+
+
+def settlement(claimed: Claimed, outcome: Outcome, provider: Provider, now: datetime) -> Settled:
+    """How the message goes on after ``outcome``, the provider's answer at ``now``."""
+    if isinstance(outcome, Accepted):
+        return _went(claimed, outcome, provider.name, now)
+    return after(claimed, outcome, provider.name, now, repeatable=provider.repeatable)
+
+
+def after(
+    claimed: Claimed, error: DispatchError, provider: str, now: datetime, *, repeatable: bool = False
+) -> Settled:
+    """How the message goes on after ``error``."""
+    notes = (Note("attempt", error.name, error.detail[:DETAIL]),)
+    decision = decide(
+        type(error),
+        claimed.klass,
+        claimed.attempts,
+        now,
+        claimed.expires_at,
+        repeatable=repeatable,
+        retry_after=error.retry_after,
+    )
+    if isinstance(decision, Stop):
+        return Settled(
+            claimed.id, decision.status, claimed.attempts, now, provider, finished_at=now, notes=notes
+        )
+    spent = claimed.attempts if decision.spent else claimed.attempts - 1
+    return Settled(claimed.id, "queued", spent, decision.at, provider, notes=notes)
+
+
+def _went(claimed: Claimed, accepted: Accepted, provider: str, now: datetime) -> Settled:
+    notes = [Note("attempt", "sent", accepted.detail[:DETAIL])]
+    delivered = accepted.receipt == "delivered"
+    if delivered:
+        notes.append(Note("receipt", "delivered"))
+    pending = accepted.receipt == "pending"
+    return Settled(
+        claimed.id,
+        "delivered" if delivered else "sent",
+        claimed.attempts,
+        now + FIRST_RECEIPT if pending else now,
+        provider,
+        accepted.external_id or None,
+        sent_at=now,
+        finished_at=None if pending else now,
+        notes=tuple(notes),
+    )
+
+
+def told(awaited: Awaited, receipt: Receipt | None, provider: str, now: datetime) -> Settled:
+    """How a message that went goes on after its receipt was asked for; None: the provider said nothing."""
+    status = receipt.status if receipt else "sent"
+    if receipt is None or (status == "sent" and not receipt.unknown):
+        notes: tuple[Note, ...] = ()
+    else:
+        notes = (Note("receipt", status, receipt.detail[:DETAIL]),)
+    wait = next_receipt(awaited.sent_at, now) if status == "sent" else None
+    return Settled(
+        awaited.id,
+        status,
+        awaited.attempts,
+        now + wait if wait else now,
+        provider,
+        finished_at=None if wait else now,
+        notes=notes,
+    )
+
+
+def next_receipt(sent_at: datetime, now: datetime) -> timedelta | None:
+    """How long to wait before asking again: half of what has passed; None when it is no use any more."""
+    passed = now - sent_at
+    if passed >= RECEIPTS_FOR:
+        return None
+    return min(max(FIRST_RECEIPT, passed / 2), LAST_WAIT)

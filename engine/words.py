@@ -1,0 +1,19 @@
+"""The engine's own words, each within one page of a USSD screen. ``_`` marks them for the catalogues."""
+
+from __future__ import annotations
+
+
+def _(text: str) -> str:
+    return text
+
+
+BACK = _("بازگشت")
+HOME = _("منو")
+MORE = _("ادامه")
+
+WRONG_CHOICE = _("این گزینه نیست. شماره یکی از گزینه‌ها را بفرستید.")
+WRONG_ANSWER = _("این پاسخ پذیرفته نشد. دوباره بنویسید.")
+TOO_LONG = _("پاسخ بلندتر از اندازه است. کوتاه‌تر بنویسید.")
+GIVEN_UP = _("پاسخ درستی نرسید. برای شروع دوباره، کد را از نو بگیرید.")
+UNKNOWN_CODE = _("این کد شناخته نشد. کد را درست بگیرید.")
+TIME_IS_OVER = _("زمان این گفتگو تمام شد. برای شروع، کد را دوباره بگیرید.")

@@ -1,0 +1,102 @@
+"""Complaints and every word of them. ``complaint_events`` is append-only: what was said is never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from records.changes import change
+from records.database import Database
+from records.tables import complaint_events, complaints
+from records.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """A row of ``complaints``. ``revision`` grows with each change."""
+
+    id: bytes
+    number: str
+    subscriber: bytes
+    channel: str
+    session: bytes | None
+    category: str
+    priority: str
+    state: str
+    tracking: str | None
+    opened_at: datetime
+    deadline: datetime
+    answered_at: datetime | None
+    closed_at: datetime | None
+    assignee: str | None
+    merged_into: bytes | None
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A row of ``complaint_events``; ``sealed`` (what was said, if anything) opens with ``context(id)``."""
+
+    id: bytes
+    complaint: bytes
+    at: datetime
+    author: str
+    operator: str | None
+    kind: str
+    sealed: bytes | None
+
+
+def context(event: bytes) -> bytes:
+    """What the words of an event are sealed with."""
+    return b"complaint_event:" + event
+
+
+async def by_number(database: Database, number: str) -> Complaint | None:
+    rows = await database.read(select(complaints).where(complaints.c.number == number))
+    return Complaint(*tuple(rows[0])) if rows else None
+
+
+async def by_id(database: Database, row: bytes) -> Complaint | None:
+    rows = await database.read(select(complaints).where(complaints.c.id == row))
+    return Complaint(*tuple(rows[0])) if rows else None
+
+
+async def count_open(database: Database, subscriber: bytes) -> int:
+    """How many complaints of a subscriber wait for an answer."""
+    rows = await database.read(
+        select(func.count()).where(complaints.c.subscriber == subscriber, complaints.c.state == "open")
+    )
+    return int(rows[0][0])
+
+
+async def events(database: Database, complaint: bytes) -> Sequence[Event]:
+    """Everything that happened to a complaint, in its order."""
+    rows = await database.read(
+        select(complaint_events)
+        .where(complaint_events.c.complaint == complaint)
+        .order_by(complaint_events.c.at, complaint_events.c.id)
+    )
+    return [Event(*tuple(row)) for row in rows]
+
+
+async def last_answer(database: Database, complaint: bytes) -> Event | None:
+    """The newest answer that an operator gave."""
+    rows = await database.read(
+        select(complaint_events)
+        .where(complaint_events.c.complaint == complaint, complaint_events.c.kind == "answered")
+        .order_by(complaint_events.c.at.desc(), complaint_events.c.id.desc())
+        .limit(1)
+    )
+    return Event(*tuple(rows[0])) if rows else None
+
+
+def set_values(unit: Unit, found: Complaint, values: dict[str, Any]) -> None:
+    """Changes a complaint as it was found; a ``Conflict`` when anybody changed it since."""
+    change(
+        unit, complaints, found.id, {**values, "revision": found.revision + 1},
+        complaints.c.revision == found.revision,
+    )  # fmt: skip

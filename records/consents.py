@@ -1,0 +1,19 @@
+"""Consents: append-only, the last row of (subscriber, purpose) is in force."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from records.database import Database
+from records.tables import consents
+
+
+async def last(database: Database, subscriber: bytes, purpose: str) -> bool | None:
+    """What the subscriber said last, None when never asked."""
+    rows = await database.read(
+        select(consents.c.given)
+        .where(consents.c.subscriber == subscriber, consents.c.purpose == purpose)
+        .order_by(consents.c.id.desc())
+        .limit(1)
+    )
+    return bool(rows[0][0]) if rows else None

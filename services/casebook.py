@@ -1,0 +1,120 @@
+"""What every act on a complaint does: find it, keep the words, tell the person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from engine.fold import fold
+from engine.numbers import has_check_digit
+from engine.session import Value
+from records import complaints as records
+from records.changes import as_left_by, waiting
+from records.complaints import Complaint, Event
+from records.database import Database
+from records.ids import new_id
+from records.tables import complaint_events, complaints
+from records.unit import Unit
+from records.vault import Vault
+from services.notices import Notices, Recipient
+from services.subscribers import Subscribers
+
+log = structlog.get_logger()
+
+NUMBER_LENGTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One thing that was said or done. ``author``: person, operator, system."""
+
+    at: datetime
+    author: str
+    operator: str | None
+    kind: str
+    text: str
+
+
+class Casebook:
+    def __init__(
+        self, *, database: Database, vault: Vault, notices: Notices, subscribers: Subscribers
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._notices = notices
+        self._subscribers = subscribers
+
+    async def find(self, unit: Unit, number: str) -> Complaint | None:
+        """The complaint with this number as ``unit`` leaves it. The number may be written in groups and in
+        Persian digits; one with a wrong check digit is not looked for."""
+        digits = "".join(character for character in fold(number) if character not in " -")
+        if len(digits) != NUMBER_LENGTH or not has_check_digit(digits):
+            return None
+        for row in waiting(unit, complaints):
+            if row["number"] == digits:
+                return Complaint(**row)
+        found = await records.by_number(self._database, digits)
+        return None if found is None else as_left_by(unit, complaints, found)
+
+    async def find_id(self, row: bytes) -> Complaint | None:
+        return await records.by_id(self._database, row)
+
+    async def words(self, complaint: Complaint) -> list[Word]:
+        """Everything that was said and done, the oldest first."""
+        events = await records.events(self._database, complaint.id)
+        return [Word(each.at, each.author, each.operator, each.kind, self._open(each)) for each in events]
+
+    async def last_answer(self, complaint: Complaint) -> str | None:
+        """What an operator answered last."""
+        event = await records.last_answer(self._database, complaint.id)
+        return None if event is None else self._open(event)
+
+    def keep(
+        self,
+        unit: Unit,
+        complaint: bytes,
+        now: datetime,
+        author: str,
+        kind: str,
+        text: str,
+        operator: str | None = None,
+    ) -> None:
+        """Adds an event; its words are sealed."""
+        row = new_id(now)
+        sealed = self._vault.seal(text.encode("utf-8", "replace"), records.context(row)) if text else None
+        unit.insert(
+            complaint_events,
+            {
+                "id": row,
+                "complaint": complaint,
+                "at": now,
+                "author": author,
+                "operator": operator,
+                "kind": kind,
+                "sealed": sealed,
+            },
+        )
+
+    async def tell(
+        self,
+        unit: Unit,
+        now: datetime,
+        subscriber: bytes,
+        text: str,
+        values: Mapping[str, Value],
+        speaking: Recipient | None = None,
+    ) -> None:
+        """Queues a notice: to the number that speaks now, else to the one that the subscriber verified."""
+        recipient = speaking or await self._subscribers.recipient(subscriber)
+        if recipient is None:
+            log.warning("no number to send a complaint's notice to")
+            return
+        self._notices.sms(unit, now, recipient, text, values)
+
+    def _open(self, event: Event) -> str:
+        if event.sealed is None:
+            return ""
+        return self._vault.open(event.sealed, records.context(event.id)).decode()

@@ -1,0 +1,79 @@
+"""GSM 7-bit and UCS-2."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.alphabet import BASIC, EXTENSION, Size, fits, is_gsm7, septets, size, units
+
+
+def test_the_tables_have_their_places() -> None:
+    """A few codes of 3GPP TS 23.038 §6.2.1, where slips are likely."""
+    assert len(BASIC) == 128
+    assert len(set(BASIC)) == 128
+    places = {
+        "@": 0,
+        "$": 2,
+        "\n": 0x0A,
+        "\r": 0x0D,
+        "Δ": 0x10,
+        "_": 0x11,
+        "\x1b": 0x1B,
+        "É": 0x1F,
+        " ": 0x20,
+    }
+    places |= {
+        "¤": 0x24,
+        "0": 0x30,
+        "¡": 0x40,
+        "A": 0x41,
+        "Ä": 0x5B,
+        "§": 0x5F,
+        "¿": 0x60,
+        "a": 0x61,
+        "à": 0x7F,
+    }
+    assert {character: BASIC.index(character) for character in places} == places
+    assert not set(EXTENSION.values()) & set(BASIC)
+
+
+@pytest.mark.parametrize("character", [*BASIC.replace("\x1b", ""), *EXTENSION.values()])
+def test_characters_of_the_alphabet(character: str) -> None:
+    assert is_gsm7(character)
+    assert septets(character) == (2 if character in EXTENSION.values() else 1)
+
+
+@pytest.mark.parametrize("character", ["ی", "۱", "`", "ç", "\x1b", "\u200c", "👍", "\t", "’", "\u00a0"])
+def test_characters_that_make_a_text_ucs2(character: str) -> None:
+    assert not is_gsm7(character)
+    assert size("abc" + character).alphabet == "ucs2"
+
+
+def test_sizes() -> None:
+    assert size("") == Size("gsm7", 0)
+    assert size("abc{}") == Size("gsm7", 7)
+    assert size("سلام") == Size("ucs2", 4)
+    assert size("سلام 👍") == Size("ucs2", 7)
+    assert units("\ud83d") == 1  # A lone half still takes its place.
+
+
+def test_bounds() -> None:
+    assert fits("a" * 182, 182, 80)
+    assert not fits("a" * 183, 182, 80)
+    assert fits("ی" * 80, 182, 80)
+    assert not fits("ی" * 81, 182, 80)
+    assert fits("ی" * 1000, 182, None)
+
+
+@given(st.text())
+def test_units_are_those_of_utf_16(text: str) -> None:
+    assert units(text) == len(text.encode("utf-16-be", "surrogatepass")) // 2
+
+
+@given(st.text(BASIC.replace("\x1b", "") + "".join(EXTENSION.values())), st.text())
+def test_parts_add_up(latin: str, other: str) -> None:
+    assert is_gsm7(latin + other) == is_gsm7(other)
+    assert septets(latin + latin) == 2 * septets(latin)
+    assert units(latin + other) == units(latin) + units(other)

@@ -1,0 +1,1 @@
+"""One file for each USSD gateway: its request becomes an ``Incoming``, the reply becomes its answer."""
