@@ -69,6 +69,7 @@ WRITING: Mapping[str, Writing] = {
     "azb": Writing("تۆرکجه", "rtl", "۰۱۲۳۴۵۶۷۸۹", "٬", "٫", _jalali),
 }
 
+_YEARS = range(1600, 3000)  # Calendars and time zones have ends; what is beyond these is no date of ours.
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
@@ -126,8 +127,8 @@ class Language:
             return self.translate(YES if value else NO)
         if isinstance(value, float) and value.is_integer():
             return str(int(value))
-        if isinstance(value, datetime):
-            return f"{self._date(value)} {self._time(value)}"
+        if isinstance(value, datetime) and (day := self._date(value)) is not None:
+            return f"{day} {self._time(value)}"
         return str(value)
 
     def _date(self, value: Value) -> str | None:
@@ -225,14 +226,15 @@ def _moment(value: Value) -> datetime | date | None:
     """The instant or the day that a value is or names in ISO 8601. An instant without a zone is in UTC."""
     if isinstance(value, str):
         try:
-            return date.fromisoformat(value)
+            day = date.fromisoformat(value)
+            return day if day.year in _YEARS else None
         except ValueError:
             pass  # Not a day; it may be an instant.
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
             return None
-    if not isinstance(value, datetime):
+    if not isinstance(value, datetime) or value.year not in _YEARS:
         return None
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 

@@ -50,4 +50,4 @@ def resumable(parked: TurnRecord, request: Request) -> list[Frame]:
         return []
     # One that never got past the offer hands on what it was offered; one that only just opened has nothing
     # that opening again would not show.
-    return session.parked or (session.frames if session.sequence > 1 else [])
+    return session.parked or (session.frames if session.sequence > 1 or session.history else [])

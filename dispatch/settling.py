@@ -30,9 +30,7 @@ def lapsed(claimed: Claimed, now: datetime, *, repeatable: bool) -> Settled | No
     if isinstance(decision, Again):
         return None
     note = Note("attempt", "ambiguous", "claimed before and never settled")
-    return Settled(
-        claimed.id, decision.status, claimed.attempts - 1, now, finished_at=now, notes=(note,)
-    )
+    return Settled(claimed.id, decision.status, claimed.attempts - 1, now, finished_at=now, notes=(note,))
 
 
 def settlement(claimed: Claimed, outcome: Outcome, provider: Provider, now: datetime) -> Settled:

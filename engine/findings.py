@@ -30,7 +30,7 @@ class Finding:
 
     def __str__(self) -> str:
         place = f" ({self.place})" if self.place else ""
-        return f"{self.file}:{self.line} {self.severity} {self.code}{place}: {self.en}\n    {self.fa}"
+        return f"{self.file}:{self.line} {self.severity} {self.code}{place}: {self.en}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,14 @@ KINDS: dict[str, Kind] = {
         "check باید درست یکی از این کلیدها را داشته باشد: {kinds}. "
         "برای چند شرط، چند پرسش بسازید یا pattern بنویسید.",
         "A check must have exactly one of the keys {kinds}. Use pattern, or several questions, for more.",
+    ),
+    "step-kind": _error(
+        "هر گام باید درست یکی از این کلیدها را داشته باشد: {kinds}؛ گام نخست dial یا say.",
+        "Each step must have exactly one of the keys {kinds}; the first has dial or say.",
+    ),
+    "no-tests": _error(
+        "فایل باید با کلید tests و فهرست آزمون‌ها آغاز شود.",
+        "The file must begin with the key tests and a list of tests.",
     ),
     "too-many": _error(
         "اینجا {count} عضو هست و بیشترین اندازه {most} است. بخشی را به جای دیگری ببرید.",

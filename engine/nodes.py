@@ -16,8 +16,11 @@ import yaml
 from engine import limits
 from engine.findings import Report
 
-# What YAML 1.2 (5.1) allows in a file, less the C1 control NEL and the byte order mark inside it.
-_FOREIGN = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# What YAML 1.2 (5.1) does not allow in a file, and line ends that not all programs count as such: a lone
+# carriage return, NEL, and Unicode's separators of lines and paragraphs.
+_FOREIGN = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]|\r(?!\n)"
+)
 
 _ADVICE = (
     (
@@ -45,17 +48,19 @@ _ADVICE = (
 
 @dataclass(slots=True)
 class Node:
-    """A piece of the file. ``line`` and ``end`` count lines from 1, ``column`` characters from 0."""
+    """A piece of the file. Lines count from 1, columns from 0."""
 
     line: int
     column: int
-    end: int
 
 
 @dataclass(slots=True)
 class Word(Node):
-    """A word or a text; ``plain`` where it stands without quotes."""
+    """A word or a text; ``plain`` where it stands without quotes. ``end_line`` and ``end_column`` are where
+    the first character after it is."""
 
+    end_line: int
+    end_column: int
     text: str
     plain: bool
 
@@ -69,8 +74,9 @@ class Elements(Node):
 
 @dataclass(slots=True)
 class Keyed(Node):
-    """A mapping: the node of each key, and of its value."""
+    """A mapping: the node of each key, and of its value. ``inline`` where it is written in braces."""
 
+    inline: bool
     keys: dict[str, Word] = field(default_factory=dict)
     values: dict[str, Node] = field(default_factory=dict)
 
@@ -85,8 +91,7 @@ def decode(data: bytes, report: Report) -> str | None:
     except UnicodeDecodeError as error:
         report.add_at(data.count(b"\n", 0, error.start) + 1, "not-utf-8", ())
         return None
-    text = text.removeprefix("\ufeff")
-    foreign = _FOREIGN.search(text)
+    foreign = _FOREIGN.search(text, 1 if text.startswith("\ufeff") else 0)
     if foreign is not None:
         line = text.count("\n", 0, foreign.start()) + 1
         report.add_at(line, "bad-character", (), character=f"U+{ord(foreign[0]):04X}")
@@ -103,7 +108,7 @@ def compose(text: str, report: Report) -> Node | None:
     except _Refused as refused:
         report.add_at(refused.line, refused.code, (), **refused.values)
     except yaml.MarkedYAMLError as error:
-        line = _line(error.problem_mark or error.context_mark)
+        line, _column = _position(error.problem_mark or error.context_mark)
         said = f"{error.context or ''} {error.problem or ''}".strip()
         advice = next(((fa, en) for part, fa, en in _ADVICE if part in said), ("", ""))
         report.add_at(line, "not-yaml", (), problem=said, advice=advice)
@@ -134,9 +139,9 @@ class _Tree:
         self.key: Word | None = None
 
     def take(self, event: yaml.Event) -> None:
-        line = _line(event.start_mark)
+        line, _column = _position(event.start_mark)
         if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            self.opened.pop().end = _line(event.end_mark)
+            self.opened.pop()
         elif isinstance(event, yaml.AliasEvent):
             raise _Refused(line, "alias")
         elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
@@ -177,20 +182,20 @@ class _Tree:
 
 
 def _node(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> Node:
-    line, end = _line(event.start_mark), _line(event.end_mark)
-    column = event.start_mark.column if event.start_mark is not None else 0
+    line, column = _position(event.start_mark)
     if isinstance(event, yaml.ScalarEvent):
-        return Word(line, column, end, event.value, plain=not event.style)
-    return (
-        Keyed(line, column, end) if isinstance(event, yaml.MappingStartEvent) else Elements(line, column, end)
-    )
+        return Word(line, column, *_position(event.end_mark), event.value, plain=not event.style)
+    if isinstance(event, yaml.MappingStartEvent):
+        return Keyed(line, column, inline=bool(event.flow_style))
+    return Elements(line, column)
 
 
 class _Mark(Protocol):
-    """A place in the file as libyaml tells it; ``line`` counts from 0."""
+    """A place in the file as libyaml tells it, both counted from 0."""
 
     line: int
+    column: int
 
 
-def _line(mark: _Mark | None) -> int:
-    return mark.line + 1 if mark is not None else 1
+def _position(mark: _Mark | None) -> tuple[int, int]:
+    return (mark.line + 1, mark.column) if mark is not None else (1, 0)

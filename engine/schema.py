@@ -84,13 +84,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A mapping of a flow file. With ``one`` it takes exactly one of its keys."""
+    """A mapping of a flow file. With ``one`` it takes exactly one of its keys; with ``others`` it takes names
+    of the author's own beside them, with values of that type."""
 
     name: str
     fa: str
     en: str
     keys: tuple[Key, ...]
     one: bool = False
+    others: Scalar | None = None
 
     def key(self, name: str) -> Key | None:
         return next((key for key in self.keys if key.name == name), None)
@@ -127,6 +129,17 @@ WHEN = Scalar("when", "true یا past یا future", "true, past or future")
 PATTERN = Scalar("pattern", "یک الگوی RE2 در گیومه", "an RE2 pattern in quotes")
 LITERAL = Scalar("literal", "یک مقدار: متن، عدد، true یا false", "a value: a text, a number, true or false")
 ARGUMENT = Scalar("argument", "یک مقدار، یا $ و نام یک متغیر", "a value, or $ and a variable's name")
+
+
+# Of flow tests.
+ANSWER = Scalar("answer", "آنچه شخص می‌نویسد", "what the person types")
+MOMENT = Scalar("moment", "یک زمان، مانند 2026-11-23T09:00:00Z", "a time, such as 2026-11-23T09:00:00Z")
+SCREEN = Scalar("screen", "متن روی گوشی، زیر |", "the text on the phone, below |")
+VALUE = Scalar("value", "یک مقدار، یک زمان، یا null", "a value, a time, or null")
+LANGUAGE = Scalar("language", "کد یک زبان، مانند fa", "the code of a language, such as fa")
+CALLER = Scalar(
+    "caller", 'یک شماره در گیومه، مانند "+989121234567"', 'a number in quotes, such as "+989121234567"'
+)
 
 # What a condition expects of a variable.
 EXPECTED = Either((LITERAL, Inside("comparison")))
@@ -472,6 +485,72 @@ PLACES: dict[str, Place] = {
     )
 }
 
+# The files of flow tests.
+TESTS: dict[str, Place] = {
+    place.name: place
+    for place in (
+        Place(
+            "tests",
+            "بالاترین سطح فایل آزمون.",
+            "The top level of a file of tests.",
+            (Key("tests", Listed(Inside("test"), 200), "آزمون‌ها", "The tests.", required=True),),
+        ),
+        Place(
+            "test",
+            "یک گفتگو.",
+            "One conversation.",
+            (
+                Key("test", TITLE, "نام آزمون", "The test's name.", required=True),
+                Key(
+                    "language",
+                    LANGUAGE,
+                    "زبان شخص؛ بدون آن fa",
+                    "The person's language; fa where it is not said.",
+                ),
+                Key("channel", CHANNEL, "کانال؛ بدون آن ussd", "The channel; ussd where it is not said."),
+                Key("caller", CALLER, "شماره شخص", "The person's number."),
+                Key("now", MOMENT, "زمان آغاز گفتگو", "When the conversation begins."),
+                Key(
+                    "needs",
+                    Listed(Named(NEED, Inside("met"), most=1), 100),
+                    "پاسخ بیرون به هر نیاز، به ترتیبی که خواسته می‌شود",
+                    "What the outside answers to each need, in the order asked.",
+                ),
+                Key("talk", Listed(Inside("step"), 200), "گام‌های گفتگو", "The steps.", required=True),
+            ),
+        ),
+        Place(
+            "met",
+            "پاسخ بیرون به یک نیاز. کلیدهای دیگر مقدارهایی‌اند که نتیجه می‌آورد.",
+            "What the outside answers to a need. Further keys are the values that the outcome brings.",
+            (
+                Key(
+                    "with",
+                    Named(NAME, VALUE, most=50),
+                    "آنچه جریان باید به نیاز داده باشد؛ تنها همین‌ها سنجیده می‌شود",
+                    "What the flow must have given; only these are compared.",
+                ),
+                Key("outcome", OUTCOME, "نتیجه", "The outcome.", required=True),
+            ),
+            others=VALUE,
+        ),
+        Place(
+            "step",
+            "یک گام: درست یکی از dial، say، phone و wait، و آنچه سپس دیده می‌شود.",
+            "One step: exactly one of dial, say, phone and wait, and what is seen then.",
+            (
+                Key("dial", ANSWER, "کدی که گرفته می‌شود", "A code that is dialled."),
+                Key("say", ANSWER, "کلمه‌ای که گفتگو را باز می‌کند", "A word that opens the conversation."),
+                Key("phone", ANSWER, "پاسخی که فرستاده می‌شود", "An answer that is sent."),
+                Key("wait", DURATION, "مدتی که پاسخی نمی‌رسد", "A time without an answer."),
+                Key("screen", SCREEN, "متن روی گوشی، حرف به حرف", "The text on the phone, letter by letter."),
+                Key("ends", FLAG, "true یعنی گفتگو تمام شده است", "true: the conversation is over."),
+                Key("outcome", OUTCOME, "نتیجه گفتگو", "The conversation's outcome."),
+            ),
+        ),
+    )
+}
+
 # What joins conditions; none of these can be a variable's name.
 COMBINING = {
     "all": ("همه این شرط‌ها", "All of these conditions."),
@@ -520,7 +599,7 @@ def told(type: Type) -> tuple[str, str]:
                 f'one or more "name: value" (the name: {keys.en}; the value: {en})',
             )
         case Inside(place):
-            names = [key.name for key in PLACES[place].keys]
+            names = [key.name for key in (PLACES.get(place) or TESTS[place]).keys]
             return f"یک یا چند کلید از {'، '.join(names)}", f"one or more of the keys {', '.join(names)}"
         case State():
             return "یک حالت با کلیدهای خودش", "a state with its keys"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from engine import limits, schema
@@ -18,6 +19,9 @@ NOTHING: Final = object()
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _NEED = re.compile(r"[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,39}")
 _CODE = re.compile(r"\*[0-9]{1,10}(?:\*[0-9]{1,10}){0,9}#")
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_CALLER = re.compile(r"\S{1,100}")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:Z|[+-][0-9]{2}:[0-9]{2})")
 _DATE = re.compile(r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}")
 # Numbers that every database and front end holds exactly; longer ones are texts, so are those like 0912.
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
@@ -123,8 +127,9 @@ class Shaper:
         data = {}
         for name, _key, value, under in self.items(node, path):
             key = place.key(name)
-            if key is not None:
-                read = self.read(key.type, value, under)
+            type = key.type if key is not None else place.others
+            if type is not None and (key is not None or _NAME.fullmatch(name)):
+                read = self.read(type, value, under)
                 if read is not NOTHING:
                     data[name] = read
             else:
@@ -242,6 +247,22 @@ def _true(text: str, plain: bool) -> Any:
     return True if plain and text == "true" else NOTHING
 
 
+def _moment(text: str, plain: bool) -> Any:
+    if not _MOMENT.fullmatch(text):
+        return NOTHING
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return NOTHING  # The 31st of a month of thirty days, and the like.
+
+
+def _value(text: str, plain: bool) -> Any:
+    if plain and text in _NULL:
+        return None
+    moment = _moment(text, plain) if plain else NOTHING
+    return _literal(text, plain) if moment is NOTHING else moment
+
+
 # How each scalar of the schema is read: its text, and whether it stands without quotes, to its value.
 _SCALARS: dict[str, Callable[[str, bool], Any]] = {
     "text": _text,
@@ -267,4 +288,10 @@ _SCALARS: dict[str, Callable[[str, bool], Any]] = {
     "pattern": lambda text, plain: text or NOTHING,
     "literal": _literal,
     "argument": _argument,
+    "answer": lambda text, plain: NOTHING if plain and not text else text,
+    "moment": _moment,
+    "screen": lambda text, plain: text,
+    "value": _value,
+    "language": _matching(_LANGUAGE),
+    "caller": _matching(_CALLER),
 }

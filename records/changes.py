@@ -2,7 +2,8 @@
 
 A need reads the database at once, but what it writes is committed only with its turn. A second need of the
 same turn must therefore go on from what the first one is about to write, not from what the database still
-says."""
+says.
+"""
 
 from __future__ import annotations
 

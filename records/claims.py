@@ -1,9 +1,9 @@
 """The outbox as the dispatcher works it: claim under a lease, settle, ask for receipts.
 
-A row is worked while ``finished_at`` is NULL and ``due_at`` has come: ``queued`` and ``claimed`` rows are to be
-sent, ``sent`` ones are to be asked about. Who works it holds a lease: ``lease_owner`` is new for each claim,
-so that one who comes late finds that the row is no longer his, and ``lease_until`` is when others may take
-it. Nothing is locked, and no connection held, between a claim and its settlement.
+A row is worked while ``finished_at`` is NULL and ``due_at`` has come: ``queued`` and ``claimed`` rows are to
+be sent, ``sent`` ones are to be asked about. Who works it holds a lease: ``lease_owner`` is new for each
+claim, so that one who comes late finds that the row is no longer his, and ``lease_until`` is when others may
+take it. Nothing is locked, and no connection held, between a claim and its settlement.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _COLUMNS = (
     outbox.c.sealed,
     outbox.c.status,
     outbox.c.attempts,
+    outbox.c.due_at,
     outbox.c.expires_at,
 )
 
@@ -45,6 +46,7 @@ class Claimed:
     klass: str
     sealed: bytes
     attempts: int
+    due_at: datetime
     expires_at: datetime
     lapsed: bool
 
@@ -107,7 +109,7 @@ async def claim(
         for klass in classes:
             # On SQLite the transaction is the only writer; ``FOR UPDATE`` is PostgreSQL's.
             rows = connection.execute(_due(klass, now, busy, most).with_for_update(skip_locked=True)).all()
-            claimed += [Claimed(*row[:5], row[6] + 1, row[7], row[5] == "claimed") for row in rows]
+            claimed += [_claimed(row) for row in rows]
         _lease(connection, [each.id for each in claimed], lease, until, status="claimed", spent=1)
         return claimed
 
@@ -140,11 +142,11 @@ async def renew(database: Database, lease: bytes, ids: Sequence[bytes], until: d
     await database.transaction(lambda connection: connection.execute(statement))
 
 
-async def release(database: Database, lease: bytes, ids: Sequence[bytes]) -> None:
-    """Gives back claimed messages that were not handed to a provider, as if never claimed."""
+async def release(database: Database, lease: bytes) -> None:
+    """Gives back what was claimed under ``lease`` and not handed to a provider, as if never claimed."""
     statement = (
         update(outbox)
-        .where(*_leased(lease, ids), outbox.c.status == "claimed")
+        .where(outbox.c.finished_at.is_(None), outbox.c.lease_owner == lease, outbox.c.status == "claimed")
         .values(status="queued", attempts=outbox.c.attempts - 1, lease_owner=None, lease_until=None)
     )
     await database.transaction(lambda connection: connection.execute(statement))
@@ -179,8 +181,14 @@ async def depth(database: Database) -> Mapping[str, int]:
         .where(outbox.c.finished_at.is_(None), outbox.c.status.in_(("queued", "claimed")))
         .group_by(klass)
     )
-    counted = {name: count for name, count in rows}
+    counted = {row[0]: row[1] for row in rows}
     return {name: counted.get(name, 0) for name in CLASSES}
+
+
+def _claimed(row: Sequence[Any]) -> Claimed:
+    id, tracking, channel, klass, sealed, status, tried, due_at, expires_at = row
+    lapsed = status == "claimed"
+    return Claimed(id, tracking, channel, klass, sealed, tried + 1, due_at, expires_at, lapsed)
 
 
 def _waiting(now: datetime) -> tuple[ColumnElement[bool], ...]:

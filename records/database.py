@@ -134,7 +134,7 @@ def read_url(url: str) -> URL:
 
 
 def _postgresql(where: URL, connections: int, patience: float, **options: Any) -> AsyncEngine:
-    milliseconds = str(int(patience * 1000))
+    milliseconds = str(int(patience * 800))  # The server gives up before we hang up on it.
     engine = create_async_engine(
         where,
         pool_size=connections,

@@ -67,9 +67,7 @@ class Keyring:
         if not path.exists():
             try:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _write(path, cls.new().text(), replace=False)
-            except FileExistsError:
-                pass  # Another process made it just now; its keys are the ones.
+                _create(path, cls.new().text())
             except OSError as error:
                 raise KeyringError(f"{path}: the key file cannot be made: {error.strerror}") from error
         ring = cls.parse(_read(path), str(path))
@@ -97,7 +95,7 @@ class Keyring:
             fcntl.flock(folder, fcntl.LOCK_EX)
             self._reread(self._path)
             self._add()
-            _write(self._path, self.text(), replace=True)
+            _replace(self._path, self.text())
         except OSError as error:
             raise KeyringError(f"{self._path}: the key file cannot be written: {error.strerror}") from error
         finally:
@@ -159,22 +157,37 @@ def _read(path: Path) -> str:
         raise KeyringError(f"{path}: the key file cannot be read: {error.strerror}") from error
 
 
-def _write(path: Path, text: str, *, replace: bool) -> None:
-    """Puts the file in place whole: nobody sees half of it, and a crash leaves the old one or the new."""
+def _create(path: Path, text: str) -> None:
+    """Makes the file, unless another process is quicker: then its keys are the ones."""
+    draft = _draft(path, text)
+    try:
+        os.link(draft, path)  # Fails where the file exists, unlike a rename.
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
+    _settle(path.parent)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Puts the new file in the place of the old one: nobody sees half of it, and a crash leaves either."""
+    os.replace(_draft(path, text), path)
+    _settle(path.parent)
+
+
+def _draft(path: Path, text: str) -> Path:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
+
+
+def _settle(folder: Path) -> None:
+    """Makes the file's name as durable as its contents."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            os.replace(draft, path)
-        else:
-            os.link(draft, path)  # Fails where the file exists, unlike a rename.
+        os.fsync(descriptor)
     finally:
-        draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        os.close(descriptor)

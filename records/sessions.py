@@ -185,7 +185,10 @@ class SessionStore:
     async def due(self, now: datetime, limit: int) -> list[Due]:
         """Open sessions to be looked at by ``now``, longest due first, with their last turns from the
         database. ``turn.session.due`` tells whether the time-out has really come."""
-        last = select(func.max(turns.c.sequence)).where(turns.c.session == sessions.c.id).scalar_subquery()
+        any_turn = turns.alias()
+        last = (
+            select(func.max(any_turn.c.sequence)).where(any_turn.c.session == sessions.c.id).scalar_subquery()
+        )
         rows = await self._database.read(
             select(
                 sessions.c.id,

@@ -1,7 +1,7 @@
 """Finds the texts of a flow file for the catalogues: a Babel extraction method (see ``babel.cfg``).
 
-Texts are what people read: title, about, menu, ask, say, end, handover, invalid and the labels of options. Not
-among them are the values, keywords and topics, which the engine compares.
+Texts are what people read: title, about, menu, ask, say, end, handover, invalid and the labels of options.
+Not among them are the values, keywords and topics, which the engine compares.
 """
 
 from __future__ import annotations

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
-from babel.messages.catalog import Catalog, Message
+import yaml
+from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import PoFileError, read_po, write_po
@@ -26,54 +29,81 @@ sys.path.insert(0, str(ROOT))  # Run as a file, a script finds only its neighbou
 
 from languages import DOMAIN, SOURCE, WRITING, same_placeholders  # noqa: E402  (it needs the line above)
 
+BEGINNABLE = sorted(set(WRITING) - {SOURCE})
 REQUIRED = ("en",)  # Languages that must be complete, whether or not somebody began them here.
 
 # How alike a new text and a dropped one are when the old translation is offered, marked fuzzy, for review.
 ALIKE = 0.75
 
 
-def extracted(root: Path) -> Catalog:
-    """All texts of the code and the flows under ``root``."""
+class Entry(NamedTuple):
+    """One text of a catalogue. ``files`` are where it is used; ``line`` is the entry's in its own file."""
+
+    translation: str
+    fuzzy: bool
+    line: int
+    comments: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+Entries = dict[str, Entry]  # By text.
+
+
+def extracted(root: Path) -> Entries:
+    """All texts of the code and the flows under ``root``, not translated."""
     with (ROOT / "babel.cfg").open(encoding="utf-8") as file:
-        methods, options = parse_mapping_cfg(file)
-    texts = Catalog()
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
+    files: dict[str, set[str]] = {}
     for path, _line, text, _comments, _context in extract_from_dir(root, methods, options, {"_": None}):
-        texts.add(text, locations=[(Path(path).as_posix(), 0)])
-    return texts
+        if isinstance(text, str):
+            files.setdefault(text, set()).add(Path(path).as_posix())
+    return {text: Entry("", False, 0, (), tuple(sorted(paths))) for text, paths in files.items()}
 
 
 def catalogues(root: Path) -> dict[str, Path]:
     """The catalogues that there are or must be, by language."""
-    languages = {path.parent.parent.name for path in (root / "locales").glob(f"*/LC_MESSAGES/{DOMAIN}.po")}
-    return {
-        language: root / "locales" / language / "LC_MESSAGES" / f"{DOMAIN}.po"
-        for language in sorted(languages | set(REQUIRED))
+    present = {path.parent.parent.name for path in (root / "locales").glob(f"*/LC_MESSAGES/{DOMAIN}.po")}
+    return {language: catalogue(root, language) for language in sorted(present | set(REQUIRED))}
+
+
+def catalogue(root: Path, language: str) -> Path:
+    return root / "locales" / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def read(path: Path) -> tuple[Entries, tuple[str, ...]]:
+    """What a catalogue has, and its obsolete texts (``#~``); nothing when there is no file. ``PoFileError``
+    when it is not a catalogue."""
+    found = read_po(io.BytesIO(path.read_bytes() if path.exists() else b""), abort_invalid=True)
+    entries = {
+        message.id: Entry(
+            message.string if isinstance(message.string, str) else "",
+            message.fuzzy,
+            message.lineno or 0,
+            tuple(message.user_comments),
+            (),
+        )
+        for message in found
+        if isinstance(message.id, str) and message.id
     }
+    return entries, tuple(str(message.id) for message in found.obsolete.values())
 
 
-def messages(catalogue: Catalog) -> Iterator[Message]:
-    """The entries of a catalogue without its header."""
-    return (message for message in catalogue if message.id)
-
-
-def read(path: Path) -> Catalog:
-    """The catalogue of a file, empty when there is none; ``PoFileError`` when it is not a catalogue."""
-    return read_po(io.BytesIO(path.read_bytes() if path.exists() else b""), abort_invalid=True)
-
-
-def updated(texts: Catalog, language: str, old: Catalog) -> str:
+def updated(texts: Entries, language: str, old: Entries) -> str:
     """A catalogue of exactly these texts, as a file, with the translations of the old one."""
     new = Catalog()
-    dropped = {message.id: message for message in messages(old) if message.string and message.id not in texts}
-    for text in messages(texts):
-        kept = old.get(text.id)
-        fuzzy = kept is not None and kept.fuzzy
-        if kept is None and (alike := get_close_matches(text.id, dropped, n=1, cutoff=ALIKE)):
-            kept, fuzzy = dropped[alike[0]], True
-        entry = new.add(text.id, kept.string if kept else "", locations=text.locations)
-        entry.user_comments = kept.user_comments if kept else []
+    dropped = {text: entry for text, entry in old.items() if entry.translation and text not in texts}
+    for text, found in texts.items():
+        kept = old.get(text)
+        if kept is None and (alike := get_close_matches(text, dropped, n=1, cutoff=ALIKE)):
+            kept = dropped[alike[0]]._replace(fuzzy=True)
+        message = new.add(
+            text,
+            kept.translation if kept else "",
+            locations=[(path, 0) for path in found.files],
+            user_comments=kept.comments if kept else (),
+        )
         # Babel's own flag (python-brace-format) would have other tools judge our placeholders by their rules.
-        entry.flags = {"fuzzy"} if fuzzy else set()
+        message.flags = {"fuzzy"} if kept and kept.fuzzy else set()
     file = io.BytesIO()
     write_po(file, new, width=110, omit_header=True, sort_output=True, include_lineno=False)
     return header(language) + file.getvalue().decode()
@@ -93,27 +123,29 @@ def header(language: str) -> str:
     )
 
 
-def problems(texts: Catalog, language: str, path: Path) -> Iterator[str]:
+def problems(texts: Entries, language: str, path: Path) -> Iterator[str]:
     """What is wrong with a catalogue, each with its place."""
+    if language not in WRITING:
+        yield f"{path}: no row for this language in languages.WRITING"
+        return
     try:
-        old = read(path)
+        old, obsolete = read(path)
     except (PoFileError, UnicodeDecodeError) as error:
         yield f"{path}: not a catalogue: {error}"
         return
-    for text in messages(texts):
-        entry = old.get(text.id)
-        where = f"{path}:{entry.lineno}" if entry is not None else f"{path}"
-        if entry is None or not entry.string:
-            yield f"{where}: no translation: {shown(text.id)} (in {text.locations[0][0]})"
+    for text, found in texts.items():
+        entry = old.get(text)
+        if entry is None or not entry.translation:
+            yield f"{path}:{entry.line if entry else 0}: no translation: {shown(text)} ({found.files[0]})"
         elif entry.fuzzy:
-            yield f"{where}: fuzzy, review it and take the mark away: {shown(text.id)}"
-        elif not same_placeholders(text.id, entry.string):
-            yield f"{where}: other placeholders than its text: {shown(text.id)} → {shown(entry.string)}"
-    for entry in messages(old):
-        if entry.id not in texts:
-            yield f"{path}:{entry.lineno}: no longer used: {shown(entry.id)}"
-    for entry in old.obsolete.values():
-        yield f"{path}: no longer used: {shown(entry.id)}"
+            yield f"{path}:{entry.line}: fuzzy, review it and take the mark away: {shown(text)}"
+        elif not same_placeholders(text, entry.translation):
+            yield f"{path}:{entry.line}: other placeholders than its text: {shown(text)}"
+    for text, entry in old.items():
+        if text not in texts:
+            yield f"{path}:{entry.line}: no longer used: {shown(text)}"
+    for text in obsolete:
+        yield f"{path}: no longer used: {shown(text)}"
     if not path.exists() or path.read_text("utf-8") != updated(texts, language, old):
         yield f"{path}: out of date; run: python scripts/i18n.py update"
 
@@ -124,23 +156,19 @@ def shown(text: str) -> str:
     return f"«{line[:79]}…»" if len(line) > 80 else f"«{line}»"
 
 
-def update(root: Path, texts: Catalog, begun: list[str]) -> None:
-    """Writes the catalogues that have to change, and says what is left to do."""
-    paths = catalogues(root)
-    for language in begun:
-        paths.setdefault(language, root / "locales" / language / "LC_MESSAGES" / f"{DOMAIN}.po")
-    for language, path in paths.items():
-        old = read(path)
-        for entry in messages(old):
-            if entry.id not in texts:
-                print(f"{path}: dropped {shown(entry.id)}, which was {shown(entry.string)}")
-        present = path.read_text("utf-8") if path.exists() else None
-        written = updated(texts, language, old)
-        if written != present:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(written, "utf-8")
-        left = sum(not entry.string or entry.fuzzy for entry in messages(read(path)))
-        print(f"{path}: {'unchanged' if written == present else 'written'}, {left} to translate or review")
+def update(texts: Entries, language: str, path: Path) -> None:
+    """Writes a catalogue if it has to change, and says what is left to do."""
+    old, _obsolete = read(path)
+    for text, entry in old.items():
+        if text not in texts:
+            print(f"{path}: dropped {shown(text)}, which was {shown(entry.translation)}")
+    present = path.read_text("utf-8") if path.exists() else None
+    written = updated(texts, language, old)
+    if written != present:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(written, "utf-8")
+    left = sum(not entry.translation or entry.fuzzy for entry in read(path)[0].values())
+    print(f"{path}: {'unchanged' if written == present else 'written'}, {left} to translate or review")
 
 
 def main() -> int:
@@ -151,20 +179,25 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("check", help="fail when a catalogue is not complete and up to date")
     updating = commands.add_parser("update", help="bring the catalogues up to date")
-    updating.add_argument(
-        "language", nargs="*", choices=sorted(set(WRITING) - {SOURCE}), help="begin this one"
-    )
+    updating.add_argument("language", nargs="*", help=f"begin this one: {', '.join(BEGINNABLE)}")
     arguments = parser.parse_args()
-    texts = extracted(arguments.root)
+    os.chdir(arguments.root)
+    try:
+        texts = extracted(Path())
+    except yaml.YAMLError as error:
+        print(f"a flow file is not YAML: {error}")
+        return 1
+    paths = catalogues(Path())
     if arguments.command == "update":
-        update(arguments.root, texts, arguments.language)
+        for language in arguments.language:
+            if language not in BEGINNABLE:
+                parser.error(f"languages.WRITING has no row for {language}; it has {', '.join(BEGINNABLE)}")
+            paths[language] = catalogue(Path(), language)
+        for language, path in paths.items():
+            update(texts, language, path)
         return 0
-    found = [
-        problem
-        for language, path in catalogues(arguments.root).items()
-        for problem in problems(texts, language, path)
-    ]
-    print("\n".join(found) or f"{len(texts)} texts are translated in every catalogue")
+    found = [problem for language, path in paths.items() for problem in problems(texts, language, path)]
+    print("\n".join(found) or f"{len(texts)} texts, complete in {', '.join(paths)}")
     return 1 if found else 0
 
 

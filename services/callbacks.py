@@ -11,6 +11,7 @@ from records.tables import callbacks
 from records.unit import Unit
 from services.subscribers import Person
 
+TOPIC_LENGTH = 32
 TIMES_OF_DAY = ("any", "morning", "afternoon", "evening")
 
 
@@ -27,6 +28,8 @@ class Callbacks:
         take the same place after the last one, so that only one of them can be kept."""
         if time_of_day not in TIMES_OF_DAY:
             raise UnknownTime(time_of_day)
+        if len(topic) > TOPIC_LENGTH:
+            raise ValueError(f"a topic has at most {TOPIC_LENGTH} characters")
         if any(
             row["subscriber"] == person.subscriber and row["topic"] == topic
             for row in waiting(unit, callbacks)

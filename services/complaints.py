@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from engine.alphabet import units
 from engine.numbers import with_check_digit
 from engine.session import Value
 from records import complaints as records
@@ -35,6 +36,7 @@ from services.subscribers import Person
 log = structlog.get_logger()
 
 MOST_OPEN = 5
+TRACKING_LENGTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Complaints:
         before = await records.count_open(self._database, person.subscriber)
         if before + sum(1 for _row in waiting(unit, complaints)) >= self._most_open:
             return TooManyOpen()
+        if tracking is not None and len(tracking) > TRACKING_LENGTH:
+            raise ValueError(f"a tracking number has at most {TRACKING_LENGTH} characters")
         name, kind = category(subject)
         number, row = _draw(), new_id(now)
         deadline = self._calendar.deadline(now, self._days)
@@ -165,7 +169,7 @@ class Complaints:
     async def answer(self, number: str, *, operator: str, text: str, revision: int, now: datetime) -> None:
         """Answers the person. A short answer goes out whole; of a long one the person is told where to read
         it."""
-        short = len(text) <= notices.ANSWER_BY_SMS
+        short = units(text) <= notices.ANSWER_BY_SMS
         notice = notices.COMPLAINT_ANSWERED if short else notices.COMPLAINT_ANSWERED_LONG
         values = {"answered_at": now}
         await self._act(number, operator, revision, now, "answered", text, values, notice, {"answer": text})

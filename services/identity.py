@@ -2,7 +2,8 @@
 
 Providers reach Shahkar through intermediaries whose addresses and field names differ, so these are settings.
 The usual form: ``POST …/api/inquiry/mobile/owner/v2`` with ``{"nationalId": …, "mobileNumber": "0912…"}``,
-answered by ``isMatched`` somewhere in the JSON. HTTP 200 alone means nothing."""
+answered by ``isMatched`` somewhere in the JSON. HTTP 200 alone means nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What people get by SMS and by voice: the words, and how they go into the outbox.
 
 The Persian texts here are the source; other languages come from the catalogues. A number of ours is shown in
-groups that keep their order on every screen, and a dialled code keeps its star in front (UAX #9)."""
+groups that keep their order on every screen, and a dialled code keeps its star in front (UAX #9).
+"""
 
 from __future__ import annotations
 
@@ -19,19 +20,17 @@ from records.outbox import queue
 from records.unit import Unit
 from records.vault import Vault
 
-CODE_SMS = _("کد تأیید چاپار: {code:digits}\nاین کد را به کسی نگویید.")
-CODE_VOICE = _("سلام. کد تأیید چاپار: {code:digits}. تکرار می‌کنم: {code:digits}. این کد را به کسی نگویید.")
+CODE_SMS = _("کد تأیید چاپار: {code:digits}\nآن را به کسی ندهید.")
+CODE_VOICE = _("سلام. کد تأیید چاپار: {code:digits}. تکرار می‌کنم: {code:digits}. آن را به کسی ندهید.")
 
 COMPLAINT_OPENED = _("شکایت شما ثبت شد.\nشماره: {number:digits}\nپاسخ تا {deadline:date}\nپیگیری: {dial}")
 COMPLAINT_ADDED = _("نوشته شما به شکایت {number:digits} افزوده شد.\nپاسخ تا {deadline:date}")
 COMPLAINT_ANSWERED = _("پاسخ شکایت {number:digits}:\n{answer}")
 COMPLAINT_ANSWERED_LONG = _("به شکایت {number:digits} پاسخ داده شد. برای خواندن آن {dial} را بگیرید.")
-COMPLAINT_CLOSED = _("شکایت {number:digits} بسته شد. اگر مشکل باقی است، شکایت تازه ثبت کنید: {dial}")
+COMPLAINT_CLOSED = _("شکایت {number:digits} بسته شد.\nمشکل مانده است؟ شکایت تازه: {dial}")
 COMPLAINT_REOPENED = _("شکایت {number:digits} دوباره باز شد.\nپاسخ تا {deadline:date}")
 COMPLAINT_ASSIGNED = _("شکایت {number:digits} به کارشناس سپرده شد.\nپاسخ تا {deadline:date}")
-COMPLAINT_MERGED = _(
-    "شکایت {number:digits} با شکایت {into:digits} یکی شد. از این پس {into:digits} را پیگیری کنید."
-)
+COMPLAINT_MERGED = _("شکایت {number:digits} با شکایت دیگر شما یکی شد.\nشماره پیگیری: {into:digits}")
 
 # UAX #9: a no-break space between digits keeps both groups one number (rule W4), a plain one lets them change
 # places in a right-to-left line. A mark (LRM) at each end keeps the signs of a dialled code where they
@@ -39,8 +38,8 @@ COMPLAINT_MERGED = _(
 _NO_BREAK = "\u00a0"
 _LRM = "\u200e"
 
-# An answer beyond this many characters (three parts in Persian) is read on the phone instead.
-ANSWER_BY_SMS = 180
+# An answer of more UTF-16 units (with its heading three parts in Persian) is read on the phone instead.
+ANSWER_BY_SMS = 175
 
 SERVICE_LIFE = timedelta(days=2)
 

@@ -8,14 +8,15 @@ Every limit holds against simultaneous requests as well, because each step takes
 take: a wrong check moves the counter from the number it saw, a right one uses up the live row, and a send
 takes the place after the last send of its number and of its asker (``records.changes.place``). The loser of a
 race is a ``Conflict``: it runs again and finds what the winner left. Only the limit of a prefix, which guards
-against floods and not against a person, can be passed by as many as ask in the same instant."""
+against floods and not against a person, can be passed by as many as ask in the same instant.
+"""
 
 from __future__ import annotations
 
 import hmac
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,6 +37,8 @@ log = structlog.get_logger()
 
 # Digits that tell one operator's or one region's range from the next: +98912, +44790.
 PREFIX_LENGTH = 6
+
+PURPOSE_LENGTH = 32
 
 # Below this share of verified codes, among at least so many, somebody may be sending codes for their price.
 ALARMING_SHARE = 0.3
@@ -73,7 +76,7 @@ class Expired:
 
 
 class Verification:
-    """``domain`` is the site in the last line of the SMS. ``draw`` makes a code of so many digits."""
+    """``domain`` is the site in the last line of the SMS."""
 
     def __init__(
         self,
@@ -83,20 +86,20 @@ class Verification:
         notices: Notices,
         domain: str,
         limits: Limits | None = None,
-        draw: Callable[[int], str] | None = None,
     ) -> None:
         self._database = database
         self._vault = vault
         self._notices = notices
         self._domain = domain
         self._limits = limits or Limits()
-        self._draw = draw or _draw
 
     async def send(
         self, unit: Unit, *, now: datetime, number: str, purpose: str, language: str, asker: bytes
     ) -> Sent | Wait | TooMany:
         """Sends a new code for ``purpose`` to ``number``; the one before it ends. ``asker`` is the blind
         index of whoever asks. Raises ``BadNumber``."""
+        if len(purpose) > PURPOSE_LENGTH:
+            raise ValueError(f"a purpose has at most {PURPOSE_LENGTH} characters")
         number = e164(number)
         party, prefix = self._vault.index("msisdn", number), number[:PREFIX_LENGTH]
         to_number = await records.sent_to(self._database, party, self._limits.number_day)
@@ -128,7 +131,7 @@ class Verification:
             [now, *(code.created_at + timedelta(microseconds=1) for code in (*to_number[:1], *by_asker[:1]))]
         )
         row = place("verification", party, _predecessor(to_number, now))
-        code = self._draw(self._limits.digits)
+        code = _draw(self._limits.digits)
         unit.insert(
             verifications,
             {

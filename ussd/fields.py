@@ -26,7 +26,7 @@ CUMULATIVE_LENGTH = limits.ANSWER_LENGTH * limits.DIALLED_ANSWERS
 FIELDS = 64
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
@@ -174,7 +174,8 @@ def number(fields: Mapping[str, object], name: str) -> str:
 
 
 def sendable(text: str) -> str:
-    """A screen without what no gateway can carry: control characters but the line feed, lone surrogates."""
+    """A screen without what no gateway can carry: control characters but the line feed, lone surrogates, and
+    the two characters that XML does not have."""
     if text.isprintable():
         return text
     if not _UNUSABLE.search(text):

@@ -53,3 +53,6 @@ def lint(
 def errors(findings: Iterable[Finding]) -> list[Finding]:
     """Those findings that block a publication."""
     return [finding for finding in findings if finding.severity == "error"]
+
+
+__all__ = ["Catalogue", "errors", "lint"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from conversation.incoming import Caller, Departure, Incoming, Reply
@@ -28,7 +29,7 @@ def post_form(tail: str = "", **members: str) -> GatewayRequest:
     return post(urlencode(members), tail)
 
 
-def post_json(tail: str = "", **members: object) -> GatewayRequest:
+def post_json(members: Mapping[str, object], tail: str = "") -> GatewayRequest:
     return post(json.dumps(members), tail)
 
 

@@ -19,19 +19,19 @@ START: dict[str, object] = {
 
 
 def test_a_dialog_begins() -> None:
-    request = post_json(**START)
+    request = post_json(START)
     assert arkesel.parse(request, ROUTE) == Incoming(
         speaker("arkesel", "2005506191900168"), "1", request.body, "*733#", begins=True
     )
 
 
 def test_an_answer_goes_on() -> None:
-    parsed = incoming(arkesel.parse(post_json(**START | {"newSession": False, "userData": "2"}), ROUTE))
+    parsed = incoming(arkesel.parse(post_json(START | {"newSession": False, "userData": "2"}), ROUTE))
     assert (parsed.text, parsed.begins, parsed.key) == ("2", False, None)
 
 
 def test_the_screen_goes_on_or_ends() -> None:
-    request = post_json(**START)
+    request = post_json(START)
     assert json.loads(arkesel.render(screen(), request, ROUTE).body) == {
         "sessionID": "2005506191900168",
         "userID": "USSD_DOCUMENTATION",
@@ -54,7 +54,7 @@ def test_the_screen_goes_on_or_ends() -> None:
     ],
 )
 def test_what_is_wrong_is_refused(changes: dict[str, object], error: type[BadRequest]) -> None:
-    request = post_json(**START | changes)
+    request = post_json(START | changes)
     with pytest.raises(error) as caught:
         arkesel.parse(request, ROUTE)
     reply = arkesel.refuse(caught.value, request, ROUTE)

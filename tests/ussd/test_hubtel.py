@@ -23,7 +23,7 @@ SESSION = "3c796dac28174f739de4262d08409c51"
 
 
 def test_a_dialog_begins() -> None:
-    request = post_json(**START)
+    request = post_json(START)
     assert hubtel.parse(request, ROUTE) == Incoming(
         speaker("hubtel", SESSION), "", request.body, "*733#", begins=True, key="1"
     )
@@ -32,13 +32,13 @@ def test_a_dialog_begins() -> None:
 @pytest.mark.parametrize("sequence", [2, "2"])
 def test_an_answer_goes_on_and_its_sequence_is_the_key(sequence: object) -> None:
     parsed = incoming(
-        hubtel.parse(post_json(**START | {"Type": "Response", "Message": "1", "Sequence": sequence}), ROUTE)
+        hubtel.parse(post_json(START | {"Type": "Response", "Message": "1", "Sequence": sequence}), ROUTE)
     )
     assert (parsed.text, parsed.begins, parsed.key, parsed.cumulative) == ("1", False, "2", False)
 
 
 def test_without_a_sequence_there_is_no_key() -> None:
-    parsed = incoming(hubtel.parse(post_json(**START | {"Sequence": None}), ROUTE))
+    parsed = incoming(hubtel.parse(post_json(START | {"Sequence": None}), ROUTE))
     assert parsed.key is None
 
 
@@ -53,19 +53,19 @@ def test_without_a_sequence_there_is_no_key() -> None:
 )
 def test_the_code_is_where_it_is(service_code: str, message: str, code: str, answers: str) -> None:
     parsed = incoming(
-        hubtel.parse(post_json(**START | {"ServiceCode": service_code, "Message": message}), ROUTE)
+        hubtel.parse(post_json(START | {"ServiceCode": service_code, "Message": message}), ROUTE)
     )
     assert (parsed.code, parsed.text) == (code, answers)
 
 
 @pytest.mark.parametrize(("operator", "verified"), [("vodafone", True), ("Hubtel-Android", False)])
 def test_only_a_network_vouches_for_the_number(operator: str, verified: bool) -> None:
-    assert hubtel.parse(post_json(**START | {"Operator": operator}), ROUTE).caller.verified is verified
+    assert hubtel.parse(post_json(START | {"Operator": operator}), ROUTE).caller.verified is verified
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("release", "aborted"), ("timeout", "timeout")])
 def test_a_dialog_is_left(kind: str, reason: str) -> None:
-    request = post_json(**START | {"Type": kind, "Message": ""})
+    request = post_json(START | {"Type": kind, "Message": ""})
     parsed = departure(hubtel.parse(request, ROUTE))
     assert parsed == Departure(speaker("hubtel", SESSION), parsed.reason, request.body)
     assert parsed.reason == reason
@@ -77,7 +77,7 @@ def test_a_dialog_is_left(kind: str, reason: str) -> None:
 
 
 def test_the_screen_goes_on_or_ends() -> None:
-    request = post_json(**START)
+    request = post_json(START)
     assert json.loads(hubtel.render(screen(), request, ROUTE).body) == {
         "SessionId": SESSION,
         "Type": "response",
@@ -108,7 +108,7 @@ def test_the_screen_goes_on_or_ends() -> None:
     ],
 )
 def test_what_is_wrong_is_refused(changes: dict[str, object], error: type[BadRequest]) -> None:
-    request = post_json(**START | changes)
+    request = post_json(START | changes)
     with pytest.raises(error) as caught:
         hubtel.parse(request, ROUTE)
     reply = hubtel.refuse(caught.value, request, ROUTE)

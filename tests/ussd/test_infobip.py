@@ -37,7 +37,7 @@ def told(reply: GatewayReply) -> object:
 
 
 def test_a_dialog_begins() -> None:
-    request = post_json("/8f0c/start", **START)
+    request = post_json(tail="/8f0c/start", members=START)
     parsed = incoming(infobip.parse(request, ROUTE))
     raw = b"POST /8f0c/start\n" + request.body
     assert parsed == Incoming(speaker("infobip", "8f0c"), "", raw, "*733#", begins=True)
@@ -56,13 +56,15 @@ def test_a_dialog_begins() -> None:
 )
 def test_the_code_is_where_it_is(short_code: str | None, typed: str, code: str, answers: str) -> None:
     parsed = incoming(
-        infobip.parse(post_json("/1/start", **START | {"shortCode": short_code, "text": typed}), ROUTE)
+        infobip.parse(
+            post_json(tail="/1/start", members=START | {"shortCode": short_code, "text": typed}), ROUTE
+        )
     )
     assert (parsed.code, parsed.text) == (code, answers)
 
 
 def test_an_answer_goes_on() -> None:
-    parsed = incoming(infobip.parse(post_json("/8f0c/response", **START | {"text": "1*2"}), ROUTE))
+    parsed = incoming(infobip.parse(post_json(tail="/8f0c/response", members=START | {"text": "1*2"}), ROUTE))
     assert (parsed.text, parsed.begins, parsed.cumulative, parsed.key) == ("1*2", False, False, None)
 
 
@@ -89,7 +91,7 @@ def test_the_status_is_asked_for() -> None:
 
 
 def test_the_screen_goes_on_or_ends() -> None:
-    request = post_json("/8f0c/start", **START)
+    request = post_json(tail="/8f0c/start", members=START)
     assert told(infobip.render(screen(), request, ROUTE)) == {
         "ussdMenu": MENU,
         "shouldClose": False,

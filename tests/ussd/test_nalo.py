@@ -19,7 +19,7 @@ START: dict[str, object] = {
 
 
 def test_a_dialog_begins() -> None:
-    request = post_json(**START)
+    request = post_json(START)
     assert nalo.parse(request, ROUTE) == Incoming(
         speaker("nalo", "16590115252429751"), "", request.body, "*733#", begins=True
     )
@@ -30,17 +30,17 @@ def test_a_dialog_begins() -> None:
     [("", "*733#", ""), ("*733*2*1#", "*733#", "2*1"), ("*144#", "*144#", ""), ("*7330#", "*7330#", "")],
 )
 def test_the_first_text_is_what_was_dialled(typed: str, code: str, answers: str) -> None:
-    parsed = incoming(nalo.parse(post_json(**START | {"USERDATA": typed}), ROUTE))
+    parsed = incoming(nalo.parse(post_json(START | {"USERDATA": typed}), ROUTE))
     assert (parsed.code, parsed.text) == (code, answers)
 
 
 def test_an_answer_goes_on() -> None:
-    parsed = incoming(nalo.parse(post_json(**START | {"USERDATA": "*1#", "MSGTYPE": False}), ROUTE))
+    parsed = incoming(nalo.parse(post_json(START | {"USERDATA": "*1#", "MSGTYPE": False}), ROUTE))
     assert (parsed.text, parsed.begins, parsed.key) == ("*1#", False, None)
 
 
 def test_the_screen_goes_on_or_ends() -> None:
-    request = post_json(**START)
+    request = post_json(START)
     assert json.loads(nalo.render(screen(), request, ROUTE).body) == {
         "USERID": "NALOTest",
         "MSISDN": "989121234567",
@@ -66,7 +66,7 @@ def test_the_screen_goes_on_or_ends() -> None:
     ],
 )
 def test_what_is_wrong_is_refused(changes: dict[str, object], error: type[BadRequest]) -> None:
-    request = post_json(**START | changes)
+    request = post_json(START | changes)
     with pytest.raises(error) as caught:
         nalo.parse(request, ROUTE)
     reply = nalo.refuse(caught.value, request, ROUTE)

@@ -35,7 +35,7 @@ BEGIN = (
 
 def answer(string: str = ' string="1"', invoke: str = "2", carried: str = "3:+989121234567") -> str:
     return (
-        f'{HEAD}<dialog type="Continue" localId="12" remoteId="13" mapMessagesSize="1" userObject="{carried}">'
+        f'{HEAD}<dialog type="Continue" localId="12" mapMessagesSize="1" userObject="{carried}">'
         f'<unstructuredSSRequest_Response invokeId="{invoke}" dataCodingScheme="15"{string}/></dialog>'
     )
 

@@ -1,0 +1,180 @@
+"""Plays a flow test: one person, one phone, and an outside that answers as the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from engine.advance import advance
+from engine.compile import segments
+from engine.durations import seconds
+from engine.faults import Fault
+from engine.findings import Both
+from engine.fold import fold
+from engine.layout import Layout
+from engine.library import Library
+from engine.needs import FAILED, SLOW
+from engine.session import Session, Value, read, serialise
+from engine.talks import Answered, Step, Test
+from engine.turn import Input, Language, Met, Need, Turn
+
+
+class Stopped(Exception):
+    """The test cannot go on; ``told`` says why, in Persian and English."""
+
+    def __init__(self, fa: str, en: str) -> None:
+        super().__init__(en)
+        self.told: Both = (fa, en)
+
+
+class Player:
+    """Plays one test. Every step serialises the session and reads it again."""
+
+    def __init__(
+        self, library: Library, test: Test, languages: Mapping[str, Language], layouts: Mapping[str, Layout]
+    ) -> None:
+        self.library = library
+        self.test = test
+        self.languages = languages
+        # A channel without a layout shows a screen of any length at once.
+        self.layout = layouts.get(test.channel) or Layout(test.channel, septets=None, units=None)
+        self.now = test.now
+        self.session: Session | None = None
+        self.left = list(test.needs)
+
+    def take(self, step: Step) -> Turn:
+        """What a step leads to; ``Stopped`` when it cannot be taken."""
+        match step.act:
+            case "dial":
+                code = f"*{segments(step.text)[0]}#" if segments(step.text) else step.text
+                return self.give(self.opened(code), Input("start", step.text))
+            case "say":
+                return self.give(self.opened(""), Input("start", step.text))
+            case "wait":
+                return self.wait(seconds(step.text))
+        return self.give(self.going_on(), Input("text", step.text))
+
+    def opened(self, code: str) -> Session:
+        """A new session. It may go on with the one before, if that was cut off: as on a second dial."""
+        test, before = self.test, self.session
+        if test.language not in self.languages:
+            known = ", ".join(self.languages)
+            raise Stopped(
+                f"زبان «{test.language}» نیست؛ زبان‌ها: {known}",
+                f'There is no language "{test.language}", but: {known}',
+            )
+        session = Session(
+            id=b"test",
+            language=before.language if before is not None else test.language,
+            verified=True,
+            caller=test.caller,
+            channel=test.channel,
+            code=code,
+        )
+        if before is not None and not before.finished and before.code == code:
+            session.parked = before.parked or (before.frames if before.sequence > 1 else [])
+        return session
+
+    def going_on(self) -> Session:
+        """The session as it stands."""
+        if self.session is None or self.session.finished:
+            raise Stopped(
+                "گفتگو تمام شده است و این گام جایی ندارد", "The conversation is over before this step"
+            )
+        return self.session
+
+    def wait(self, seconds: float) -> Turn:
+        """Lets time pass, and every time-out of it happen."""
+        until = self.now + timedelta(seconds=seconds)
+        turn = None
+        session = self.going_on()
+        while session.due is not None and session.due <= until.timestamp() and not session.finished:
+            self.now = datetime.fromtimestamp(session.due, self.now.tzinfo)
+            turn = self.give(session, Input("timeout"))
+            session = self.session or session
+        if turn is None:
+            left = session.due - self.now.timestamp() if session.due is not None else 0
+            raise Stopped(
+                f"در این مدت چیزی رخ نمی‌دهد؛ مهلت این صفحه {left:.0f} ثانیه است",
+                f"Nothing happens in this time; this screen waits for {left:.0f} seconds",
+            )
+        self.now = until
+        return turn
+
+    def give(self, session: Session, given: Input) -> Turn:
+        """One turn of the engine, its needs met by the test."""
+        steps = advance(self.library, session, given, self.now, self.languages, self.layout)
+        try:
+            need = next(steps)
+            while True:
+                need = steps.send(self.meet(need))
+        except StopIteration as stop:
+            turn: Turn = stop.value
+        except Fault as fault:
+            raise Stopped(f"جریان درمانده است: {fault}", f"The flow is stuck: {fault}") from fault
+        self.session = read(serialise(session))
+        return turn
+
+    def meet(self, need: Need) -> Met:
+        """Answers a need with the next of the test's."""
+        asked = f"{need.name} {told(need.arguments)}"
+        if not self.left:
+            raise Stopped(
+                f"جریان {asked} را خواست و در needs چیزی نمانده است",
+                f"The flow asked for {asked} and needs has nothing left",
+            )
+        answered = self.left[0]
+        if answered.need != need.name:
+            raise Stopped(
+                f"جریان {asked} را خواست و نوبت {answered.need} بود (سطر {answered.line})",
+                f"The flow asked for {asked} and {answered.need} was next (line {answered.line})",
+            )
+        expected = told(answered.arguments)
+        if any(
+            _alike(need.arguments.get(name)) != _alike(value) for name, value in answered.arguments.items()
+        ):
+            raise Stopped(
+                f"جریان {asked} را خواست و آزمون {expected} نوشته است (سطر {answered.line})",
+                f"The flow asked for {asked} and the test says {expected} (line {answered.line})",
+            )
+        self.check_outcome(answered)
+        del self.left[0]
+        return Met(answered.outcome, answered.values)
+
+    def check_outcome(self, answered: Answered) -> None:
+        """The outside answers only as the need's signature says."""
+        spec = self.library.needs.get(answered.need)
+        if spec is None:
+            return
+        outcomes = {**spec.outcomes, FAILED: (), SLOW: ()}
+        need, outcome, line = answered.need, answered.outcome, answered.line
+        if outcome not in outcomes:
+            names = ", ".join(outcomes)
+            raise Stopped(
+                f"نیاز {need} نتیجه {outcome} ندارد (سطر {line})؛ دارد: {names}",
+                f"The need {need} has no outcome {outcome} (line {line}), but: {names}",
+            )
+        if set(outcomes[outcome]) != set(answered.values):
+            names = ", ".join(outcomes[outcome]) or "–"
+            raise Stopped(
+                f"نتیجه {outcome} از {need} درست این مقدارها را می‌آورد: {names} (سطر {line})",
+                f"The outcome {outcome} of {need} brings exactly these values: {names} (line {line})",
+            )
+
+
+def _alike(value: Value) -> Value:
+    """A value as it is compared: what people type comes folded, what a test says need not be."""
+    return fold(value) if isinstance(value, str) else value
+
+
+def told(values: Mapping[str, Value]) -> str:
+    """Values as a test would write them."""
+    return "{" + ", ".join(f"{name}: {_value(value)}" for name, value in values.items()) + "}"
+
+
+def _value(value: Value) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, datetime) else str(value) or '""'

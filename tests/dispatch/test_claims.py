@@ -1,0 +1,177 @@
+"""The outbox under leases, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from sqlalchemy import Connection, text
+
+from records.claims import (
+    Awaited,
+    Claimed,
+    Lane,
+    Settled,
+    claim,
+    claim_receipts,
+    depth,
+    release,
+    renew,
+    settle,
+)
+from records.database import Database
+from tests.dispatch.outbox import Outbox
+
+MINUTE = timedelta(minutes=1)
+MINE, OTHERS = b"m" * 16, b"o" * 16
+
+
+async def take(
+    outbox: Outbox, lease: bytes = MINE, most: int = 100, busy: Sequence[Lane] = ()
+) -> Sequence[Claimed]:
+    now = outbox.clock()
+    return await claim(outbox.database, now=now, lease=lease, until=now + MINUTE, most=most, busy=busy)
+
+
+def sent(claimed: Claimed, outbox: Outbox) -> Settled:
+    now = outbox.clock()
+    return Settled(claimed.id, "sent", 1, now, "carrier", "X1", sent_at=now, finished_at=now)
+
+
+async def test_codes_before_notices_before_advertising(outbox: Outbox) -> None:
+    for klass in ("bulk", "service", "otp", "bulk"):
+        await outbox.add(klass=klass)
+    assert [each.klass for each in await take(outbox)] == ["otp", "service", "bulk", "bulk"]
+
+
+async def test_the_oldest_first_and_no_more_than_asked(outbox: Outbox) -> None:
+    first = await outbox.add()
+    outbox.clock.forward(1)
+    await outbox.add()
+    assert [each.tracking for each in await take(outbox, most=1)] == [first]
+
+
+async def test_what_is_not_due_waits(outbox: Outbox) -> None:
+    await outbox.add()
+    outbox.clock.forward(-1)
+    assert not await take(outbox)
+
+
+async def test_a_busy_lane_is_left_alone(outbox: Outbox) -> None:
+    await outbox.add(channel="sms")
+    await outbox.add(channel="email", to="a@example.ir")
+    assert [each.channel for each in await take(outbox, busy=[("sms", "service")])] == ["email"]
+
+
+async def test_one_message_is_claimed_once(outbox: Outbox) -> None:
+    for _ in range(30):
+        await outbox.add()
+    batches = await asyncio.gather(*(take(outbox, bytes([n]) * 16, most=10) for n in range(8)))
+    claimed = [each.id for batch in batches for each in batch]
+    assert len(claimed) == len(set(claimed)) == 30
+
+
+async def test_others_take_over_when_the_lease_runs_out(outbox: Outbox) -> None:
+    await outbox.add()
+    (mine,) = await take(outbox)
+    assert not await take(outbox, OTHERS)
+    outbox.clock.forward(61)
+    (theirs,) = await take(outbox, OTHERS)
+    assert (theirs.id, theirs.lapsed, theirs.attempts) == (mine.id, True, 2)
+    assert not mine.lapsed
+
+
+async def test_a_renewed_lease_is_not_taken_over(outbox: Outbox) -> None:
+    await outbox.add()
+    (mine,) = await take(outbox)
+    outbox.clock.forward(50)
+    await renew(outbox.database, MINE, [mine.id], outbox.clock() + MINUTE)
+    outbox.clock.forward(50)
+    assert not await take(outbox, OTHERS)
+
+
+async def test_who_comes_late_changes_nothing_of_what_another_works(outbox: Outbox) -> None:
+    tracking = await outbox.add()
+    (mine,) = await take(outbox)
+    outbox.clock.forward(61)
+    (theirs,) = await take(outbox, OTHERS)
+    assert await settle(outbox.database, MINE, [sent(mine, outbox)], outbox.clock()) == [mine.id]
+    assert await outbox.status(tracking) == "claimed"
+    assert await settle(outbox.database, OTHERS, [sent(theirs, outbox)], outbox.clock()) == []
+    assert await outbox.status(tracking) == "sent"
+
+
+async def test_who_comes_late_and_sent_it_keeps_it_from_going_twice(outbox: Outbox) -> None:
+    tracking = await outbox.add()
+    (mine,) = await take(outbox)
+    outbox.clock.forward(61)
+    (theirs,) = await take(outbox, OTHERS)
+    queued = Settled(theirs.id, "queued", 2, outbox.clock())
+    await settle(outbox.database, OTHERS, [queued], outbox.clock())
+    await settle(outbox.database, MINE, [sent(mine, outbox)], outbox.clock())
+    assert await outbox.status(tracking) == "sent"
+    assert not await take(outbox)
+
+
+async def test_a_delivered_message_stays_delivered(outbox: Outbox) -> None:
+    tracking = await outbox.add()
+    (mine,) = await take(outbox)
+    delivered = replace(sent(mine, outbox), status="delivered")
+    await settle(outbox.database, MINE, [delivered], outbox.clock())
+    await settle(outbox.database, MINE, [sent(mine, outbox)], outbox.clock())
+    assert await outbox.status(tracking) == "delivered"
+
+
+async def test_what_is_given_back_was_never_claimed(outbox: Outbox) -> None:
+    tracking = await outbox.add()
+    await take(outbox)
+    await release(outbox.database, MINE)
+    row = await outbox.row(tracking)
+    assert (row.status, row.attempts, row.lease_owner) == ("queued", 0, None)
+    assert len(await take(outbox, OTHERS)) == 1
+
+
+async def test_receipts_are_claimed_once_and_only_when_due(outbox: Outbox) -> None:
+    await outbox.add()
+    (mine,) = await take(outbox)
+    pending = replace(sent(mine, outbox), finished_at=None, due_at=outbox.clock() + MINUTE)
+    await settle(outbox.database, MINE, [pending], outbox.clock())
+
+    async def awaited(provider: str, lease: bytes) -> Sequence[Awaited]:
+        now = outbox.clock()
+        return await claim_receipts(
+            outbox.database, provider, now=now, lease=lease, until=now + MINUTE, most=10
+        )
+
+    assert not await awaited("carrier", MINE)
+    outbox.clock.forward(61)
+    assert not await take(outbox)  # It went: it is not sent again.
+    assert not await awaited("another", MINE)
+    (found,) = await awaited("carrier", MINE)
+    assert (found.external_id, found.attempts) == ("X1", 1)
+    assert not await awaited("carrier", OTHERS)
+
+
+async def test_depth_counts_what_waits_to_be_sent(outbox: Outbox) -> None:
+    for klass in ("otp", "service", "service"):
+        await outbox.add(klass=klass)
+    (code,) = [each for each in await take(outbox) if each.klass == "otp"]
+    await settle(outbox.database, MINE, [sent(code, outbox)], outbox.clock())
+    assert await depth(outbox.database) == {"otp": 0, "service": 2, "bulk": 0}
+
+
+async def test_finished_messages_are_not_walked_past(database: Database, outbox: Outbox) -> None:
+    question = "SELECT id FROM outbox WHERE finished_at IS NULL AND due_at <= 1 ORDER BY due_at, id LIMIT 10"
+
+    def plan(connection: Connection) -> str:
+        if database.dialect == "sqlite":
+            rows = connection.execute(text(f"EXPLAIN QUERY PLAN {question}")).all()
+        else:
+            # An empty table is always read from end to end; the planner is asked what else it could do.
+            connection.execute(text("SET enable_seqscan = off"))
+            rows = connection.execute(text(f"EXPLAIN {question}")).all()
+        return " ".join(str(row) for row in rows)
+
+    assert "ix_outbox_waiting" in await database.look(plan)
