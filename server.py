@@ -194,6 +194,7 @@ def conversation_of(home: House) -> Conversation:
         committer=home.committer,
         vault=home.vault,
         needs=Needs(home.services, measured, settings.need_deadline),
+        subscribers=home.services.subscribers,
         languages=home.languages,
         clock=now,
         measured=measured,
@@ -238,7 +239,7 @@ def application(home: House, conversation: Conversation) -> web.Application:
     settings = home.settings
     doors = {
         gateway: door.Door(
-            Route(gateway, layout, settings.routes[gateway].code, settings.routes[gateway].options),
+            Route(gateway, layout, settings.routes[gateway].code, dict(settings.routes[gateway].options)),
             RouteSecret(
                 settings.routes[gateway].secret.encode() or None,
                 settings.routes[gateway].addresses,
@@ -300,13 +301,13 @@ async def serving(home: House) -> AsyncIterator[int]:
             await stack.enter_async_context(dispatching(home))
         conversation = conversation_of(home)
         timers = Timers(conversation, home.sessions, home.committer, layouts(settings), now)
-        followed = [timers.run(), home.publisher.follow_store()]
         if settings.embedded:
             tell(await home.publisher.publish())
-            followed[1:] = [home.publisher.follow_folder()]
         elif not home.library.names():
             raise Refused("no flow is published yet; run `server.py flows publish` first")
-        stack.push_async_callback(_cancel, [asyncio.create_task(each) for each in followed])
+        follow = home.publisher.follow_folder if settings.embedded else home.publisher.follow_store
+        at_work = [asyncio.create_task(timers.run()), asyncio.create_task(follow())]
+        stack.push_async_callback(_cancel, at_work)
         runner = web.AppRunner(application(home, conversation), access_log=None, handle_signals=False)
         await runner.setup()
         # Taken apart in this order: no new request, turns under way end, then everything else stops.

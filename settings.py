@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -95,11 +94,11 @@ def _networks(value: str) -> Networks:
         raise ValueError("addresses or networks joined by commas, such as 10.0.0.7,192.0.2.0/24") from None
 
 
-def _options(value: str) -> Mapping[str, str]:
+def _options(value: str) -> tuple[tuple[str, str], ...]:
     pairs = [part.partition("=") for part in value.split(",") if part.strip()]
     if not all(name.strip() and equals for name, equals, _text in pairs):
         raise ValueError("options joined by commas, such as charge=Y,amount=500")
-    return {name.strip(): text.strip() for name, _equals, text in pairs}
+    return tuple((name.strip(), text.strip()) for name, _equals, text in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +112,8 @@ class RouteSettings:
     septets: int = setting(182, _whole(40, 2_000), "septets of one screen of pure GSM-7")
     strip_zwnj: bool = setting(False, _switch, "leave half-spaces out of what is sent")
     rlm: bool = setting(False, _switch, "a right-to-left mark before each line")
-    options: Mapping[str, str] = setting(
-        MappingProxyType({}), _options, "what only this gateway has, such as charge=Y,amount=500"
+    options: tuple[tuple[str, str], ...] = setting(
+        (), _options, "what only this gateway has, such as charge=Y,amount=500"
     )
 
 
@@ -243,12 +242,10 @@ def _describe(
 def _shown(value: Any, secret: bool) -> str:
     if value is None or value in ("", ()):
         return ""
-    if isinstance(value, Mapping):
-        return ",".join(f"{name}={text}" for name, text in value.items())
     if secret:
         return "••••"
     if isinstance(value, tuple):
-        return ",".join(str(part) for part in value)
+        return ",".join("=".join(part) if isinstance(part, tuple) else str(part) for part in value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

@@ -15,7 +15,7 @@ from conversation.fallback import BUSY, LATER, OVER, SORRY, fallback
 from conversation.incoming import Caller, Departure, Incoming, Reply
 from conversation.lease import Leases
 from conversation.meeting import Needs
-from conversation.opening import dialled, resumable, welcome
+from conversation.opening import dialled, resumable
 from conversation.request import Request, session_key
 from engine.advance import advance
 from engine.faults import Fault, UnknownVersion
@@ -30,6 +30,7 @@ from records.sessions import Arrival, Opened, SessionStore, TurnRecord
 from records.tables import microseconds
 from records.unit import Conflict, Unavailable, Unit
 from records.vault import Vault
+from services.subscribers import Subscribers
 
 log = structlog.get_logger()
 
@@ -51,6 +52,7 @@ class Conversation:
         committer: Committer,
         vault: Vault,
         needs: Needs,
+        subscribers: Subscribers,
         languages: Mapping[str, Language],
         clock: Callable[[], datetime],
         measured: measures.Measures,
@@ -63,6 +65,7 @@ class Conversation:
         self._committer = committer
         self._vault = vault
         self._needs = needs
+        self._subscribers = subscribers
         self._languages = languages
         self._clock = clock
         self._measured = measured
@@ -230,7 +233,15 @@ class Conversation:
         unit = Unit()
         subscriber = arrival.subscriber
         if subscriber is None:
-            owner = welcome(request, unit, self._vault)
+            by = "network" if caller.verified else None
+            owner = self._subscribers.create(
+                unit,
+                now=request.received,
+                kind=request.kind,
+                address=caller.address,
+                language=request.language,
+                by=by,
+            ).id
         else:
             owner, request.language = subscriber.id, subscriber.language
         session = Session(

@@ -6,35 +6,15 @@ from conversation.continuing import RESUMABLE
 from conversation.incoming import Incoming
 from conversation.request import Request
 from engine.session import Frame
-from records.ids import new_id
 from records.sessions import TurnRecord
-from records.tables import addresses, moment, subscribers
-from records.unit import Unit
-from records.vault import Vault
-
-
-def welcome(request: Request, unit: Unit, vault: Vault) -> bytes:
-    """Adds a new subscriber with the address that they come from; the subscriber's id."""
-    caller, now = request.incoming.caller, request.received
-    subscriber = new_id(now)
-    unit.insert(subscribers, {"id": subscriber, "language": request.language, "created_at": now})
-    unit.insert(
-        addresses,
-        {
-            "kind": request.kind,
-            "index": request.party,
-            "sealed": vault.seal(caller.address.encode(), b"address:" + request.party),
-            "subscriber": subscriber,
-            "verified_at": now if caller.verified else None,
-            "verified_by": "network" if caller.verified else None,
-            "created_at": now,
-        },
-    )
-    return subscriber
+from records.tables import moment
 
 
 def dialled(incoming: Incoming) -> str:
     """The whole dialled string, or the word that opens a chat."""
+    if incoming.begins is None and not incoming.cumulative:
+        # The gateway marks no beginning (Comviva): ``code`` and ``text`` are two readings of one string.
+        return incoming.code or incoming.text
     if not incoming.code:
         return incoming.text
     if not incoming.text:

@@ -164,10 +164,10 @@ KINDS: dict[str, Kind] = {
         "From these states no way leads to an end or a handover: {states}. Open a way to an end.",
     ),
     "loop-without-wait": _error(
-        "این حالت‌ها بی‌آنکه منتظر پاسخی بمانند دور می‌زنند: {states}. "
-        "در این دور یک menu یا ask بگذارید یا آن را بگشایید.",
+        "این حالت‌ها در یک حلقه‌اند و هیچ‌کدام منتظر پاسخ نمی‌ماند: {states}. "
+        "در حلقه یک menu یا ask بگذارید یا آن را بشکنید.",
         "These states go in a circle without waiting for an answer: {states}. "
-        "Put a menu or ask in it, or open it.",
+        "Put a menu or ask in it, or break it.",
     ),
     "option-without-go": _error(
         "این گزینه go ندارد و خود منو هم ندارد. به یکی go بدهید.",
@@ -175,16 +175,16 @@ KINDS: dict[str, Kind] = {
     ),
     # Variables and placeholders.
     "unknown-variable": _error(
-        "هیچ حالتی در این جریان متغیر «{variable}» را نمی‌سازد.{nearest}",
+        "هیچ حالتی در این جریان به متغیر «{variable}» مقدار نمی‌دهد.{nearest}",
         'No state of this flow sets the variable "{variable}".{nearest}',
     ),
     "unknown-run-variable": _error(
-        "جریان «{flow}» متغیر «{variable}» را نمی‌سازد.{nearest}",
+        "جریان «{flow}» به متغیر «{variable}» مقدار نمی‌دهد.{nearest}",
         'The flow "{flow}" sets no variable "{variable}".{nearest}',
     ),
     "unset-variable": _error(
-        "متغیر «{variable}» در همه راه‌هایی که به اینجا می‌رسند ساخته نشده است؛ برای نمونه: {way}. "
-        "پیش‌تر آن را بسازید، یا با {{{variable}: {{set: true}}}} راه را جدا کنید.",
+        "در برخی از راه‌هایی که به اینجا می‌رسد متغیر «{variable}» هنوز مقداری ندارد؛ برای نمونه: {way}. "
+        "پیش‌تر به آن مقدار بدهید، یا با {{{variable}: {{set: true}}}} راه را جدا کنید.",
         'The variable "{variable}" is not set on every way that leads here; for example: {way}. '
         "Set it before, or part the ways by {{{variable}: {{set: true}}}}.",
     ),
@@ -227,7 +227,7 @@ KINDS: dict[str, Kind] = {
         'There is no flow "{flow}".{nearest}',
     ),
     "run-recursion": _error(
-        "این جریان‌ها یکدیگر را دور می‌زنند: {flows}. یکی از این runها را بردارید.",
+        "این جریان‌ها در یک حلقه یکدیگر را اجرا می‌کنند: {flows}. یکی از این runها را بردارید.",
         "These flows run one another in a circle: {flows}. Remove one of these runs.",
     ),
     "run-too-deep": _error(
@@ -266,8 +266,8 @@ KINDS: dict[str, Kind] = {
         'The code "{code}" inside a Persian line is shown garbled on handsets. Give it a line of its own.',
     ),
     "bad-check": _error(
-        "{problem}",
-        "{problem}",
+        "پارامترهای check درست نیست: {problem}.",
+        "The parameters of the check are not correct: {problem}.",
     ),
     "bad-pattern": _error(
         "الگوی RE2 درست نیست ({problem}). \\1 و (?=…) در RE2 نیست؛ رقم‌ها 0-9 و حرف‌ها ی و ک فارسی‌اند.",
@@ -280,9 +280,9 @@ KINDS: dict[str, Kind] = {
         "On {layout}, in {language}, this screen cannot be split into pages that fit: {problem}. "
         "Shorten the text or the option.",
     ),
-    "missing-translation": _error(
+    "missing-translation": _warning(
         "ترجمه {language} ندارد: «{text}». آن را در locales/{language} بنویسید.",
-        'It has no translation into {language}: "{text}". Write it in locales/{language}.',
+        'The text has no translation into {language}: "{text}". Write it in locales/{language}.',
     ),
     "translation-placeholders": _error(
         "جای‌نگهدارهای ترجمه {language} ({theirs}) با متن ({ours}) یکی نیست: «{text}». ترجمه را درست کنید.",

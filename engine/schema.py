@@ -327,7 +327,7 @@ CHECKS = Place(
             "digits",
             Either((COUNT, Pair(COUNT))),
             "این تعداد رقم، یا از کمترین تا بیشترین",
-            "This many digits.",
+            "This many digits, or from least to most.",
         ),
         Key(
             "length",
@@ -536,7 +536,7 @@ TESTS: dict[str, Place] = {
         ),
         Place(
             "step",
-            "یک گام: درست یکی از dial، say، phone و wait، و آنچه سپس دیده می‌شود.",
+            "یک گام: درست یکی از dial و say و phone و wait، و آنچه سپس دیده می‌شود.",
             "One step: exactly one of dial, say, phone and wait, and what is seen then.",
             (
                 Key("dial", ANSWER, "کدی که گرفته می‌شود", "A code that is dialled."),

@@ -88,7 +88,7 @@ class Shaper:
         return NOTHING
 
     def scalar(self, type: Scalar, node: Word, path: Path) -> Any:
-        value = _SCALARS[type.name](node.text, node.plain)
+        value = SCALARS[type.name](node.text, node.plain)
         if value is NOTHING:
             return self.wrong(type, node, path)
         if isinstance(value, str):
@@ -264,7 +264,7 @@ def _value(text: str, plain: bool) -> Any:
 
 
 # How each scalar of the schema is read: its text, and whether it stands without quotes, to its value.
-_SCALARS: dict[str, Callable[[str, bool], Any]] = {
+SCALARS: dict[str, Callable[[str, bool], Any]] = {
     "text": _text,
     "closing": _closing,
     "title": _text,

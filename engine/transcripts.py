@@ -153,14 +153,15 @@ def _write(lines: list[str], written: Written, screen: str) -> None:
         lines[text.line - 1 : end_line] = [head + json.dumps(screen, ensure_ascii=False) + tail]
         return
     if text.line > key.line:
-        head = lines[key.line - 1]
+        # The text begins on a line of its own; what follows the colon is a comment at most.
+        head = lines[key.line - 1][: key.end_column] + ":"
+        tail = lines[key.line - 1][len(head) :].rstrip() + tail
     carriage = "\r" if lines[key.line - 1].endswith("\r") else ""
     margin = " " * (key.column + 2)
-    shown = _lines(screen)
-    # A first line that begins with a space hides how far the block is indented.
-    mark = "|2" if not shown[0] or shown[0][0] == " " else "|"
+    shown = _lines(screen) if screen.strip() else []
     block = [f"{margin}{line}".rstrip() + carriage for line in shown]
-    lines[key.line - 1 : end_line] = [f"{head.rstrip()} {mark}{tail.rstrip()}{carriage}", *block]
+    begin = "|" if shown else '""'
+    lines[key.line - 1 : end_line] = [f"{head.rstrip()} {begin}{tail.rstrip()}{carriage}", *block]
 
 
 def _end_of_block(lines: list[str], first: int, column: int) -> int:

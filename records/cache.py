@@ -12,6 +12,7 @@ import logging
 from collections import OrderedDict
 from typing import Any, Protocol
 
+from hiredis import pack_command
 from redis.asyncio import Connection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -82,7 +83,7 @@ class MemoryCache:
 
 class RedisCache:
     """Redis by one connection. Gets and puts that arrive while one round trip is under way share the next:
-    about 10 µs each, where a redis-py call of its own costs 150.
+    5 to 15 µs each, where a redis-py call of its own costs 150.
 
     When Redis fails or takes longer than ``PATIENCE``, it is left alone until a connection made beside the
     turns has answered again; until then every get is a miss at once and puts are dropped.
@@ -183,7 +184,10 @@ class RedisCache:
         ]
         if gets:
             commands.append((b"MGET", *map(_name, gets)))
-        await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        # Packed by hiredis: redis-py's own packing takes as long as all the rest of the round trip. Its stub
+        # allows commands of one word only.
+        packed = b"".join(pack_command(command) for command in commands)  # type: ignore[arg-type]
+        await connection.send_packed_command(packed, check_health=False)
         for _put in puts:
             try:
                 await connection.read_response()

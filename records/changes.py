@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Table, update
@@ -27,7 +27,7 @@ class Change(Guard):
 
 
 class Record(Protocol):
-    """A row as a frozen dataclass, its fields named as the columns."""
+    """A row, or some columns of it, as a frozen dataclass whose fields are named as the columns."""
 
     @property
     def id(self) -> bytes: ...
@@ -53,7 +53,9 @@ def as_left_by(unit: Unit, table: Table, record: RecordT) -> RecordT:
     """``record`` as the changes that wait in ``unit`` will leave it."""
     for guard in unit.guards:
         if isinstance(guard, Change) and guard.table is table and guard.row == record.id:
-            record = replace(record, **guard.values)  # type: ignore[type-var]  # Records are dataclasses.
+            known = {each.name for each in fields(record)}  # type: ignore[arg-type]  # It is a dataclass.
+            seen = {name: value for name, value in guard.values.items() if name in known}
+            record = replace(record, **seen)  # type: ignore[type-var]  # The same.
     return record
 
 

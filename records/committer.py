@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from records.bulk import Bulk
 from records.database import Database
@@ -41,6 +41,7 @@ class Committer:
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._open = False
+        self._sleepers: dict[Table, asyncio.Event] = {}
         self.batches = 0
         self.units = 0
         self.largest = 0
@@ -59,6 +60,10 @@ class Committer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def wake(self, table: Table, sleeper: asyncio.Event) -> None:
+        """Sets the event whenever rows of this table were committed."""
+        self._sleepers[table] = sleeper
 
     def start(self) -> None:
         self._open = True
@@ -145,6 +150,9 @@ class Committer:
             self.units += len(batch)
             self.largest = max(self.largest, len(batch))
             _tell(batch, None)
+            for table, sleeper in self._sleepers.items():
+                if any(table in unit.rows for unit in units):
+                    sleeper.set()
 
 
 def _tell(batch: Sequence[Waiting], error: Exception | None) -> None:

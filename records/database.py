@@ -28,9 +28,19 @@ WRITERS = 2  # On PostgreSQL: one for the committer, one for the dispatcher.
 WANTED = "a database URL is postgresql://user:password@host/name or sqlite:///path"
 PATIENCE = 2.5  # Seconds that one read or one transaction may take, with connecting.
 
-# Every statement of ours goes by an index. A plan that is made anew each time sees how large the tables
-# are now; a kept one, made when they were small, would go on scanning them. It costs the server 50 µs.
-POSTGRESQL = {"application_name": "chapar", "jit": "off", "plan_cache_mode": "force_custom_plan"}
+# Every statement of ours goes by an index, whatever the tables' size. Plans are made once, since making them
+# takes the server longer than running them, and so they must not suit the tables as they are at that moment:
+# no scan and no hash of a table that is small today. An analysis of everything needs a connection without
+# these.
+POSTGRESQL = {
+    "application_name": "chapar",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
 
 
 class Database:

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
+from alembic.script.revision import RevisionError
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -43,8 +43,8 @@ async def pending(url: str) -> list[str]:
         current = MigrationContext.configure(connection).get_current_revision()
         try:
             revisions = list(script.iterate_revisions("head", current or "base"))
-        except CommandError:
-            return  # A revision that this program does not know yet.
+        except RevisionError:
+            return  # It is at a revision that this program does not know yet.
         found.extend(revision.revision for revision in reversed(revisions))
 
     await _with_connection(url, run)

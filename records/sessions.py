@@ -199,6 +199,7 @@ class SessionStore:
                 turns.c.sequence,
                 turns.c.content,
             )
+            .select_from(sessions)
             .join(turns, and_(turns.c.session == sessions.c.id, turns.c.sequence == last))
             .where(sessions.c.closed_at.is_(None), sessions.c.due_at <= now)
             .order_by(sessions.c.due_at)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from aiohttp import ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 
 log = structlog.get_logger()
 
@@ -63,7 +63,7 @@ class Identity:
                 timeout=ClientTimeout(total=self._registry.seconds),
                 allow_redirects=False,  # The token is for this address alone.
             ) as response:
-                body = await response.content.read(LARGEST_ANSWER)
+                body = await _whole(response)
                 status = response.status
         except (ClientError, TimeoutError) as error:
             raise IdentityUnavailable(type(error).__name__) from error
@@ -81,3 +81,12 @@ class Identity:
         if not isinstance(found, bool):
             raise IdentityUnavailable(f"{self._registry.answer} is neither true nor false")
         return found
+
+
+async def _whole(response: ClientResponse) -> bytes:
+    body = b""
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            raise IdentityUnavailable(f"an answer of more than {LARGEST_ANSWER} bytes")
+    return body

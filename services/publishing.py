@@ -18,11 +18,10 @@ from engine.findings import Finding
 from engine.flow import Flow
 from engine.layout import Layout
 from engine.library import Library
-from engine.lint import lint
+from engine.lint import Catalogue, lint
 from engine.needs import NeedSpec
 from engine.reader import Source, read_flow
 from engine.transcripts import TestResult, record, run_tests
-from engine.turn import Language
 from records.flows import FlowStore
 
 log = structlog.get_logger()
@@ -65,7 +64,7 @@ class Publisher:
         library: Library,
         store: FlowStore | None,
         needs: Mapping[str, NeedSpec],
-        languages: Mapping[str, Language],
+        languages: Mapping[str, Catalogue],
         layouts: Mapping[str, Layout],
         clock: Callable[[], datetime],
     ) -> None:

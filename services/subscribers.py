@@ -72,6 +72,13 @@ class Subscribers:
         found = await self.find(kind, address)
         if found is not None:
             return found
+        return self.create(unit, now=now, kind=kind, address=address, language=language, by=by)
+
+    def create(
+        self, unit: Unit, *, now: datetime, kind: str, address: str, language: str, by: str | None
+    ) -> Subscriber:
+        """A new subscriber with this address, for who knows already that nobody has it; should somebody come
+        first, the unit is a ``Conflict``."""
         new = Subscriber(new_id(now), language)
         unit.insert(subscribers, {"id": new.id, "language": language, "created_at": now})
         self._insert(unit, now, new.id, kind, address, by)

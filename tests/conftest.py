@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from records import migrate
@@ -15,6 +16,7 @@ from records.database import Database
 from records.keyring import Keyring
 from records.vault import Vault
 from tests import servers
+
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[servers.PostgreSQL]:

@@ -56,7 +56,7 @@ def check(scope: Scope, source: Source, report: Report) -> None:
         for language in languages:
             fitter = _Fitter(layout, language, lengths)
             for state, key, text, labels in _screens(source):
-                for where, problem in fitter.problems(text, labels):
+                for where, problem in fitter.problems(text, labels, last=key in ("end", "handover")):
                     place = ("states", state, *(where or (key,)))
                     code = language.code
                     report.add("screen-does-not-fit", place, layout=name, language=code, problem=problem)
@@ -112,37 +112,42 @@ class _Fitter:
         self.lengths = lengths
         back, home, more = (language.translate(word) for word in (BACK, HOME, MORE))
         self.navigation = Navigation(back, home, more)
+        self.last = Navigation(None, None, more)  # Nobody goes back from the last screen.
         # What a page holds beside "back" and "more", counted in units, of which there are always fewer.
         taken = sum(2 + units(key) + units(word) for key, word in ((layout.back, back), (layout.more, more)))
         self.room = (layout.units or 0) - taken - (4 if layout.rlm else 0)
 
-    def problems(self, text: str, labels: list[str]) -> Iterator[tuple[Path, Both]]:
+    def problems(self, text: str, labels: list[str], last: bool) -> Iterator[tuple[Path, Both]]:
         """(place in the state, what is wrong) of what does not fit; the place is empty for the text."""
+        navigation = self.last if last else self.navigation
         shown = self.rendered(text)
         options = tuple(Option(str(number), self.rendered(label)) for number, label in enumerate(labels, 1))
+        words = [word for word in shown.split() if units(word) > self.room]
+        wide = [number for number, option in enumerate(options) if units(option.label) + 4 > self.room]
+        # Any two pages that follow one another hold more than one page's room, so that nothing but what is
+        # really long needs to be split to see how many pages it takes.
         length = units(shown) + sum(units(option.label) + 4 for option in options)
-        if length <= self.room:
+        if not words and not wide and length <= self.room * limits.PAGES // 3:
             return
-        for word in shown.split():
-            if units(word) > self.room and not self.whole(word, ()):
-                yield (), _one_page(word)
-        for number, option in enumerate(options):
-            if units(option.label) + 4 > self.room and not self.whole(option.label, (option,)):
-                yield ("options", number, "label"), _one_page(option.label)
-        # Any two pages that follow one another hold more than one page's room, so that only what is really
-        # long needs to be split to see how many pages it takes.
-        if length > self.room * limits.PAGES // 3:
-            try:
-                paginate(shown, options, self.layout, self.navigation)
-            except DoesNotFit:
-                most = limits.PAGES
-                yield (), (f"بیش از {most} صفحه می‌شود", f"it takes more than {most} pages")
-
-    def whole(self, text: str, options: tuple[Option, ...]) -> bool:
-        """Whether a text, or an option, is shown on a page in one piece while another page follows."""
-        body = "" if options else f"{text} {text}"
         try:
-            pages = paginate(body, options * 2, self.layout, self.navigation)
+            pages = paginate(shown, options, self.layout, navigation)
+        except DoesNotFit:
+            most = limits.PAGES
+            yield (), (f"بیش از {most} صفحه می‌شود", f"it takes more than {most} pages")
+            return
+        if len(pages) == 1:
+            return
+        for word in words:
+            if not self.whole(f"{word} {word}", (), word, navigation):
+                yield (), _one_page(word)
+        for number in wide:
+            if not self.whole("", (options[number],) * 2, options[number].label, navigation):
+                yield ("options", number, "label"), _one_page(labels[number])
+
+    def whole(self, body: str, options: tuple[Option, ...], text: str, navigation: Navigation) -> bool:
+        """Whether ``text``, of which the screen has two, is in one piece on a page that another follows."""
+        try:
+            pages = paginate(body, options, self.layout, navigation)
         except DoesNotFit:
             return False
         return (text.replace(ZWNJ, "") if self.layout.strip_zwnj else text) in pages[0].text

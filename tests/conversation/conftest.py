@@ -121,6 +121,7 @@ async def process(
             committer=committer,
             vault=vault,
             needs=Needs(services, measured, need_deadline),
+            subscribers=services.subscribers,
             languages=languages,
             clock=clock,
             measured=measured,

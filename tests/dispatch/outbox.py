@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -111,3 +111,10 @@ class Carrier:
         self.entered.set()
         await self.open.wait()
         return [self.answer(outgoing) for outgoing in batch]
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Waits for something that will be so; far longer than it can take."""
+    async with asyncio.timeout(30):
+        while not await condition():  # noqa: ASYNC110 - no event tells of a row in the database.
+            await asyncio.sleep(0.01)

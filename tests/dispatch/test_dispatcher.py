@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -14,7 +14,11 @@ from dispatch.dispatcher import Dispatcher
 from dispatch.errors import Misconfigured, Throttled, Unreachable
 from dispatch.provider import Accepted, Outcome, Outgoing, Provider
 from dispatch.providers.sandbox import Sandbox
-from tests.dispatch.outbox import Carrier, Outbox
+from records.committer import Committer
+from records.database import Database
+from records.vault import Vault
+from tests import servers
+from tests.dispatch.outbox import Carrier, Clock, Outbox, until
 
 FINAL = ("sent", "delivered", "failed", "blocked", "expired")
 
@@ -38,13 +42,6 @@ async def dispatching(
     finally:
         dispatcher.stop()
         await running
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Waits for something that will be so; far longer than it can take."""
-    async with asyncio.timeout(30):
-        while not await condition():
-            await asyncio.sleep(0.01)
 
 
 async def finished(outbox: Outbox, *trackings: str) -> list[str]:
@@ -127,7 +124,7 @@ async def test_a_provider_that_asks_for_it_is_left_alone(
     carrier = Carrier(lambda outgoing: outcomes.pop() if outcomes else Accepted("X"))
     first = await outbox.add()
     async with dispatching(outbox, carrier):
-        await until(lambda: _queued_again(outbox, first, 0))
+        await until(lambda: _noted(outbox, first, ("attempt", error().name)))
         second = await outbox.add()
         outbox.clock.forward(89)
         await asyncio.sleep(0.1)  # Time enough to do wrong.
@@ -264,3 +261,27 @@ async def test_outcomes_are_counted(outbox: Outbox) -> None:
     dispatcher.stop()
     await running
     assert seen == [(("sms", "otp"), "delivered", timedelta(seconds=3))]
+
+
+async def test_a_database_away_forgets_no_outcome(
+    postgresql: servers.PostgreSQL, postgresql_url: str, vault: Vault, clock: Clock
+) -> None:
+    database = await Database.open(postgresql_url)
+    async with Committer(database) as committer:
+        outbox = Outbox(database, committer, vault, clock)
+        tracking = await outbox.add()
+        slow = Carrier()
+        slow.open.clear()
+        async with dispatching(outbox, slow):
+            await slow.entered.wait()
+            await asyncio.to_thread(postgresql.stop)
+            slow.open.set()
+            await asyncio.sleep(0.2)  # It tries to settle, in vain.
+            await asyncio.to_thread(postgresql.start)
+            await until(lambda: _is(outbox, tracking, "sent"))
+        assert len(slow.handed) == 1
+    await database.close()
+
+
+async def _is(outbox: Outbox, tracking: str, status: str) -> bool:
+    return await outbox.status(tracking) == status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
@@ -219,9 +220,7 @@ async def test_who_saw_an_older_page_is_told(desk: Desk) -> None:
     number = (await file(desk, person)).number
     await add(desk, person, number)
     with pytest.raises(Conflict):
-        await desk.services.complaints.answer(
-            number, operator="sara", text="بله", revision=1, now=desk.now
-        )
+        await desk.services.complaints.answer(number, operator="sara", text="بله", revision=1, now=desk.now)
     assert len(await desk.messages()) == 2
 
 
@@ -286,7 +285,8 @@ async def test_a_number_that_is_taken_runs_again(desk: Desk, monkeypatch: pytest
     person = await desk.person()
     taken = (await file(desk, person)).number
     draws = iter([int(taken[:-1]), int(taken[:-1]), 4821903])
-    monkeypatch.setattr("services.complaints.secrets.randbelow", lambda _most: next(draws) - 10**6)
+    dice = SimpleNamespace(randbelow=lambda _most: next(draws) - 10**6)
+    monkeypatch.setattr("services.complaints.secrets", dice)
     assert (await file(desk, person)).number[:-1] == "4821903"
     rows = await desk.database.read(select(complaints))
     assert len(rows) == 2

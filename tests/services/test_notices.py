@@ -24,7 +24,8 @@ VALUES: dict[str, Value] = {
 ENGLISH = {
     notices.CODE_SMS: "Chapar code: {code:digits}\nDo not give it to anyone.",
     notices.CODE_VOICE: "Hello. Your Chapar code: {code:digits}. Again: {code:digits}.",
-    notices.COMPLAINT_OPENED: "Complaint filed.\nNumber: {number:digits}\nAnswer by {deadline:date}\nFollow: {dial}",
+    notices.COMPLAINT_OPENED: "Complaint filed.\nNumber: {number:digits}\n"
+    "Answer by {deadline:date}\nFollow: {dial}",
 }
 
 

@@ -286,7 +286,12 @@ async def test_guesses_at_once_are_five_at_most(desk: Desk) -> None:
     for _round in range(8):
         await asyncio.gather(*(guess() for _ in range(10)))
     # Only what was committed was answered: four times wrong, then no more.
-    assert [answer for answer in seen if isinstance(answer, Wrong)] == [Wrong(4), Wrong(3), Wrong(2), Wrong(1)]
+    assert [answer for answer in seen if isinstance(answer, Wrong)] == [
+        Wrong(4),
+        Wrong(3),
+        Wrong(2),
+        Wrong(1),
+    ]
     [row] = await desk.database.read(select(verifications))
     assert row.checks == 5
     assert await check(desk, code) == TooMany("checks")

@@ -15,7 +15,9 @@ from email.utils import format_datetime
 from dispatch.provider import Outgoing
 
 # Runs that read from left to right inside a Persian line: words, numbers, codes (``*733#``), addresses.
-_LATIN = re.compile(r"[A-Za-z0-9*#+@][A-Za-z0-9*#+@._:/?=&%-]*(?: [A-Za-z0-9*#+@][A-Za-z0-9*#+@._:/?=&%-]*)*")
+# A full stop after one belongs to the Persian sentence.
+_WORD = r"[A-Za-z0-9*#+@](?:[A-Za-z0-9*#+@._:/?=&%-]*[A-Za-z0-9*#/=])?"
+_LATIN = re.compile(f"{_WORD}(?: {_WORD})*")
 
 _STYLE = "font-family: Vazirmatn, Tahoma, sans-serif; font-size: 16px; line-height: 1.9; color: #1c1c1c"
 
@@ -28,7 +30,7 @@ def address(text: str) -> Address:
         raise ValueError("the name before @ is not ASCII")
     try:
         return Address(addr_spec=f"{name}@{host.encode('idna').decode()}")
-    except (HeaderParseError, IndexError, UnicodeError) as error:
+    except (HeaderParseError, IndexError, ValueError) as error:
         raise ValueError("not an e-mail address") from error
 
 

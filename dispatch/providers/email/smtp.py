@@ -184,7 +184,8 @@ class Smtp:
             client.close()
             if isinstance(error, SMTPResponseException):
                 raise _refusal(error, "connection", "") from error
-            if isinstance(error, SMTPNotSupported) or _untrusted(error):
+            # The bare class is what it raises for a server without STARTTLS, or without a login.
+            if type(error) is SMTPException or isinstance(error, SMTPNotSupported) or _untrusted(error):
                 raise Misconfigured(str(error)) from error
             raise Unreachable(f"no connection: {error}") from error
         except BaseException:

@@ -1,0 +1,37 @@
+// Numbers, codes and Latin words inside Persian lines, each in a <bdi> of its own.
+
+// A full stop after one belongs to the Persian sentence.
+const WORD = "[A-Za-z0-9*#+@](?:[\\w*#+@.:/?=&%-]*[\\w*#/=])?";
+const RUN = new RegExp(`${WORD}(?: ${WORD})*`, "g");
+
+/** Fills `element` with `text`, one block a line; nothing in it is taken as markup. */
+export function write(element, text) {
+  element.replaceChildren(
+    ...text.split("\n").map((line) => {
+      const row = document.createElement("span");
+      row.className = "row";
+      row.dir = "auto";
+      row.append(...(hasPersian(line) ? isolated(line) : [line === "" ? "\u00a0" : line]));
+      return row;
+    }),
+  );
+}
+
+function hasPersian(line) {
+  return /[\u0590-\u08ff]/.test(line);
+}
+
+function isolated(line) {
+  const parts = [];
+  let end = 0;
+  for (const match of line.matchAll(RUN)) {
+    parts.push(line.slice(end, match.index));
+    const run = document.createElement("bdi");
+    run.dir = "ltr";
+    run.textContent = match[0];
+    parts.push(run);
+    end = match.index + match[0].length;
+  }
+  parts.push(line.slice(end));
+  return parts;
+}

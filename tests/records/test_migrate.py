@@ -1,0 +1,90 @@
+"""Migrations on both databases: they make the tables that the program knows, once, whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from records import migrate
+from records.database import Database, read_url
+from records.tables import metadata
+from tests.servers import PostgreSQL
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/new/chapar.db"
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    name = server.create()
+    yield server.url(name)
+    server.drop(name)
+
+
+async def test_the_migrations_make_the_tables_that_the_program_knows(database_url: str) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, metadata))
+
+    engine = create_async_engine(read_url(database_url))
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+async def test_upgrading_does_what_is_pending(bare_url: str) -> None:
+    revisions = await migrate.pending(bare_url)
+    assert revisions[0] == "0001"
+    await migrate.upgrade(bare_url)
+    assert await migrate.pending(bare_url) == []
+    await migrate.upgrade(bare_url)
+    database = await Database.open(bare_url)
+    for table in metadata.sorted_tables:
+        assert await database.read(table.select()) == []
+    await database.close()
+
+
+async def test_processes_that_start_at_once_upgrade_once(bare_url: str) -> None:
+    program = "import asyncio, sys; from records import migrate; asyncio.run(migrate.upgrade(sys.argv[1]))"
+    command = [sys.executable, "-c", program, bare_url]
+    running = [await asyncio.create_subprocess_exec(*command) for _ in range(3)]
+    assert [await process.wait() for process in running] == [0, 0, 0]
+    assert await migrate.pending(bare_url) == []
+
+
+async def test_a_migration_that_fails_leaves_nothing(bare_url: str) -> None:
+    database = await Database.open(bare_url)
+    await database.transaction(
+        lambda connection: connection.execute(text("CREATE TABLE complaint_events (in_the_way integer)"))
+    )
+    with pytest.raises(Exception, match="already exists"):
+        await migrate.upgrade(bare_url)
+    assert (await migrate.pending(bare_url))[0] == "0001"
+    await database.transaction(lambda connection: connection.execute(text("DROP TABLE complaint_events")))
+    await database.close()
+    await migrate.upgrade(bare_url)
+    assert await migrate.pending(bare_url) == []
+
+
+async def test_a_database_newer_than_the_program_is_left_alone(database_url: str) -> None:
+    database = await Database.open(database_url)
+
+    async def say(revision: str) -> None:
+        statement = text("UPDATE alembic_version SET version_num = :revision")
+        await database.transaction(lambda each: each.execute(statement, {"revision": revision}))
+
+    [row] = await database.read(text("SELECT version_num FROM alembic_version"))
+    await say("9999")
+    assert await migrate.pending(database_url) == []
+    await say(row.version_num)
+    await database.close()
