@@ -10,7 +10,9 @@ import asyncio
 import json
 import sys
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from time import perf_counter, time
+from typing import cast
 from urllib.parse import quote_plus
 
 import uvloop
@@ -76,8 +78,7 @@ class Phone(asyncio.Protocol):
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._send()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -143,10 +144,11 @@ async def run(plan: Plan) -> Figures:
     for index in range(plan.connections):
         number = plan.first_number + index * 1_000_000 // 2
         _transport, phone = await loop.create_connection(
-            lambda number=number: Phone(plan, figures, number, until, counted), "127.0.0.1", plan.port
+            partial(Phone, plan, figures, number, until, counted), "127.0.0.1", plan.port
         )
         phones.append(phone)
-    await asyncio.gather(*(phone.over for phone in phones))
+    async with asyncio.timeout(plan.warm_up + plan.seconds + 30):
+        await asyncio.gather(*(phone.over for phone in phones))
     figures.seconds = perf_counter() - counted
     ordered = sorted(figures.latencies)
     if ordered:
