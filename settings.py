@@ -136,7 +136,9 @@ class Settings:
     trusted_proxies: Networks = setting((), _networks, "proxies whose X-Forwarded-For is believed")
     monitor_addresses: Networks = setting((), _networks, "who may read /metrics besides this machine")
 
-    turn_deadline: float = setting(8.0, _seconds, "seconds after which a turn is answered by a fallback screen")
+    turn_deadline: float = setting(
+        8.0, _seconds, "seconds after which a turn is answered by a fallback screen"
+    )
     need_deadline: float = setting(5.0, _seconds, "seconds after which a need takes the outcome `slow`")
     turns_in_flight: int = setting(128, _whole(1, 10_000), "turns at once; one more is told to try again")
     cache_bytes: int = setting(64 * 2**20, _whole(2**20, 2**36), "memory for sessions kept in process")
@@ -147,10 +149,14 @@ class Settings:
     sms_provider: str = setting("sandbox", _choice("sandbox", "kavenegar"), "who sends SMS")
     kavenegar_key: str = setting("", _text, "API key of Kavenegar", secret=True)
     kavenegar_sender: str = setting("", _text, "line that SMS are sent from")
-    kavenegar_url: str = setting("https://api.kavenegar.com", _url("http", "https"), "where Kavenegar answers")
+    kavenegar_url: str = setting(
+        "https://api.kavenegar.com", _url("http", "https"), "where Kavenegar answers"
+    )
     voice_provider: str = setting("sandbox", _choice("sandbox"), "who makes voice calls")
     email_provider: str = setting("sandbox", _choice("sandbox", "smtp"), "who sends e-mail")
-    smtp_url: str = setting("", _url("smtp", "smtps"), "mail server, smtp://user:password@host:587", secret=True)
+    smtp_url: str = setting(
+        "", _url("smtp", "smtps"), "mail server, smtp://user:password@host:587", secret=True
+    )
     mail_from: str = setting("", _text, "sender of e-mail")
 
     site_domain: str = setting("localhost", _text, "domain in the last line of a code's SMS (WebOTP)")
@@ -234,8 +240,11 @@ def _describe(
         if "parse" not in each.metadata:
             continue
         name = prefix + each.name.upper()
-        yield name, _shown(getattr(holder, each.name), each.metadata["secret"]), sources.get(name, "default"), (
-            each.metadata["meaning"]
+        yield (
+            name,
+            _shown(getattr(holder, each.name), each.metadata["secret"]),
+            sources.get(name, "default"),
+            (each.metadata["meaning"]),
         )
 
 
@@ -254,7 +263,12 @@ def _shown(value: Any, secret: bool) -> str:
 def _check(settings: Settings) -> None:
     """What single parsers cannot see: settings that need one another."""
     needed = (
-        (settings.sms_provider == "kavenegar", "KAVENEGAR_KEY", settings.kavenegar_key, "SMS_PROVIDER=kavenegar"),
+        (
+            settings.sms_provider == "kavenegar",
+            "KAVENEGAR_KEY",
+            settings.kavenegar_key,
+            "SMS_PROVIDER=kavenegar",
+        ),
         (settings.email_provider == "smtp", "SMTP_URL", settings.smtp_url, "EMAIL_PROVIDER=smtp"),
         (settings.email_provider == "smtp", "MAIL_FROM", settings.mail_from, "EMAIL_PROVIDER=smtp"),
     )

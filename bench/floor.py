@@ -78,7 +78,9 @@ async def main(port: int, database_url: str, redis_url: str) -> None:
     last = b"END"
     if database_url:
         connection = await asyncpg.connect(database_url)
-        await connection.execute("CREATE TABLE IF NOT EXISTS floor (id bigserial PRIMARY KEY, session text, text text)")
+        await connection.execute(
+            "CREATE TABLE IF NOT EXISTS floor (id bigserial PRIMARY KEY, session text, text text)"
+        )
         inserts, pipeline = Inserts(connection), Pipeline(Redis.from_url(redis_url))
 
     async def handle(request: web.Request) -> web.Response:

@@ -70,7 +70,9 @@ class Phone(asyncio.Protocol):
         self._sent = 0.0
         self._transport: asyncio.Transport | None = None
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._texts = ["*".join(quote_plus(each) for each in plan.answers[:n]) for n in range(len(plan.answers) + 1)]
+        self._texts = [
+            "*".join(quote_plus(each) for each in plan.answers[:n]) for n in range(len(plan.answers) + 1)
+        ]
         query = f"?secret={plan.secret}" if plan.secret else ""
         self._head = (
             f"POST {plan.path}{query} HTTP/1.1\r\nHost: 127.0.0.1:{plan.port}\r\n"

@@ -31,8 +31,12 @@ class Measures:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 8),
             registry=registry,
         )
-        self.ended = Counter("chapar_sessions_ended", "Sessions ended, by flow outcome", ["outcome"], registry=registry)
-        self.needs = Counter("chapar_needs", "Needs by name and outcome", ["need", "outcome"], registry=registry)
+        self.ended = Counter(
+            "chapar_sessions_ended", "Sessions ended, by flow outcome", ["outcome"], registry=registry
+        )
+        self.needs = Counter(
+            "chapar_needs", "Needs by name and outcome", ["need", "outcome"], registry=registry
+        )
         self.conflicts = Counter(
             "chapar_turn_conflicts", "Turns run again because somebody else was first", registry=registry
         )

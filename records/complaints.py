@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from records.changes import change
 from records.database import Database
@@ -65,12 +65,17 @@ async def by_id(database: Database, row: bytes) -> Complaint | None:
     return Complaint(*tuple(rows[0])) if rows else None
 
 
-async def count_open(database: Database, subscriber: bytes) -> int:
-    """How many complaints of a subscriber wait for an answer."""
-    rows = await database.read(
-        select(func.count()).where(complaints.c.subscriber == subscriber, complaints.c.state == "open")
-    )
-    return int(rows[0][0])
+_OPEN = (
+    select(complaints.c.subscriber, func.count())
+    .where(complaints.c.subscriber.in_(bindparam("asked", expanding=True)), complaints.c.state == "open")
+    .group_by(complaints.c.subscriber)
+)
+
+
+async def count_open(database: Database, asked: Sequence[bytes]) -> Sequence[int]:
+    """How many complaints of each of these subscribers wait for an answer."""
+    found: dict[bytes, int] = {row[0]: row[1] for row in await database.read(_OPEN, {"asked": asked})}
+    return [found.get(subscriber, 0) for subscriber in asked]
 
 
 async def events(database: Database, complaint: bytes) -> Sequence[Event]:

@@ -8,15 +8,15 @@ reads through a few others. Nothing here waits longer than ``patience``: a datab
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
-from sqlalchemy import Connection, Executable, Row, event
+from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from records.driver_errors import meaning
 
@@ -24,6 +24,7 @@ T = TypeVar("T")
 Dialect = Literal["postgresql", "sqlite"]
 
 READERS = 4
+SQLITE_READERS = 2  # Threads of one process share its interpreter: more would only wait for one another.
 WRITERS = 2  # On PostgreSQL: one for the committer, one for the dispatcher.
 WANTED = "a database URL is postgresql://user:password@host/name or sqlite:///path"
 PATIENCE = 2.5  # Seconds that one read or one transaction may take, with connecting.
@@ -43,14 +44,27 @@ POSTGRESQL = {
 }
 
 
+class Runner(Protocol):
+    """Runs work with a connection of one kind, reading or writing."""
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine below."""
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` returns, in time or not at all."""
+
+    async def close(self) -> None:
+        """Lets the connections go."""
+
+
 class Database:
     """Made by ``open``. ``read`` and ``look`` see what is committed; ``transaction`` writes."""
 
-    def __init__(self, dialect: Dialect, reader: AsyncEngine, writer: AsyncEngine, patience: float) -> None:
+    def __init__(self, dialect: Dialect, reader: Runner, writer: Runner) -> None:
         self.dialect = dialect
-        self._reader = reader
-        self._writer = writer
-        self._patience = patience
+        self.reader = reader
+        self.writer = writer
 
     @classmethod
     async def open(cls, url: str, *, patience: float = PATIENCE) -> Database:
@@ -58,15 +72,15 @@ class Database:
         ``ValueError`` when the URL is none of these."""
         where = read_url(url)
         if where.get_backend_name() == "postgresql":
-            return cls(
-                "postgresql",
-                _postgresql(where, READERS, patience, isolation_level="AUTOCOMMIT"),
-                _postgresql(where, WRITERS, patience),
-                patience,
-            )
+            reader = _postgresql(where, READERS, patience, isolation_level="AUTOCOMMIT")
+            writer = _postgresql(where, WRITERS, patience)
+            return cls("postgresql", OverNetwork(reader, patience), OverNetwork(writer, patience))
         Path(str(where.database)).parent.mkdir(parents=True, exist_ok=True)
-        writer = _sqlite(where, 1, patience, writes=True)
-        return cls("sqlite", _sqlite(where, READERS, patience), writer, patience)
+        return cls(
+            "sqlite",
+            InThreads(_sqlite(where, patience), SQLITE_READERS, patience),
+            InThreads(_sqlite(where, patience, writes=True), 1, patience),
+        )
 
     async def read(
         self, statement: Executable, parameters: Mapping[str, Any] | None = None
@@ -76,7 +90,7 @@ class Database:
 
     async def look(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` reads with one connection, each statement for itself."""
-        return await self._run(self._reader, work)
+        return await self._run(self.reader, work)
 
     async def transaction(self, work: Callable[[Connection], T]) -> T:
         """Runs ``work`` in one transaction of the writing connection, which waits its turn; durable when
@@ -86,40 +100,76 @@ class Database:
             with connection.begin():
                 return work(connection)
 
-        return await self._run(self._writer, whole)
+        return await self._run(self.writer, whole)
 
     async def close(self) -> None:
-        await self._reader.dispose()
-        await self._writer.dispose()
+        await self.reader.close()
+        await self.writer.close()
 
-    async def _run(self, engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
+    async def _run(self, runner: Runner, work: Callable[[Connection], T]) -> T:
         try:
-            async with self._connected(engine) as connection:
-                return await connection.run_sync(work)
+            return await runner.run(work)
         except Exception as error:
             said = meaning(error)
             if said is error:
                 raise
             raise said from error
 
-    @asynccontextmanager
-    async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-        """A connection that is cut when the time is over, so that a server that hangs cannot hold us."""
+
+class OverNetwork:
+    """PostgreSQL by asyncpg."""
+
+    def __init__(self, engine: AsyncEngine, patience: float) -> None:
+        self._engine = engine
+        self._patience = patience
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine.sync_engine
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Cuts the connection when the time is over, so that a server that hangs cannot hold us."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience
         async with asyncio.timeout_at(deadline):
-            connection = await engine.connect()
-        watchdog = None
-        if self.dialect == "postgresql":
-            driver: Any = (await connection.get_raw_connection()).driver_connection
-            # Cancelling would wait for the server to say goodbye; this does not.
-            watchdog = loop.call_at(deadline, driver.terminate)
+            connection = await self._engine.connect()
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        # Cancelling would wait for the server to say goodbye; this does not.
+        watchdog = loop.call_at(deadline, driver.terminate)
         try:
-            yield connection
+            return await connection.run_sync(work)
         finally:
-            if watchdog is not None:
-                watchdog.cancel()
+            watchdog.cancel()
             await connection.close()
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+class InThreads:
+    """SQLite in threads of ours: a whole transaction is one trip to a thread, where an asynchronous driver
+    makes three for each statement."""
+
+    def __init__(self, engine: Engine, threads: int, patience: float) -> None:
+        self.engine = engine
+        self._patience = patience
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="sqlite")
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Waits a little longer than SQLite itself waits for a lock; then what the thread does is left to
+        end by itself, and whether it was done is not known."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._patience):
+            return await loop.run_in_executor(self._threads, self._work, work)
+
+    def _work(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.connect() as connection:
+            return work(connection)
+
+    async def close(self) -> None:
+        # A thread that is stuck in the file system must not hold up the end of the program.
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.engine.dispose()
 
 
 def read_url(url: str) -> URL:
@@ -139,7 +189,7 @@ def read_url(url: str) -> URL:
             raise ValueError(f"a database URL takes host, port and sslmode, not {', '.join(sorted(unknown))}")
         return where.set(drivername="postgresql+asyncpg", query=query)
     if backend == "sqlite" and where.database and where.database != ":memory:":
-        return where.set(drivername="sqlite+aiosqlite")
+        return where.set(drivername="sqlite+pysqlite")
     raise ValueError(WANTED)
 
 
@@ -167,17 +217,18 @@ def _postgresql(where: URL, connections: int, patience: float, **options: Any) -
     return engine
 
 
-def _sqlite(where: URL, connections: int, patience: float, *, writes: bool = False) -> AsyncEngine:
-    engine = create_async_engine(
+def _sqlite(where: URL, patience: float, *, writes: bool = False) -> Engine:
+    engine = create_engine(
         where,
-        pool_size=connections,
+        pool_size=SQLITE_READERS,
         max_overflow=0,
         pool_timeout=patience,
-        pool_reset_on_return=None,  # Nothing is left open: a rollback each time would be a thread's trip.
+        pool_reset_on_return=None,  # Nothing is left open.
         isolation_level="AUTOCOMMIT",
+        connect_args={"check_same_thread": False},  # The pool gives a connection to one thread at a time.
     )
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         for pragma in (
@@ -192,7 +243,7 @@ def _sqlite(where: URL, connections: int, patience: float, *, writes: bool = Fal
 
     if writes:
 
-        @event.listens_for(engine.sync_engine, "begin")
+        @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
             # A transaction that begins by reading and then writes fails when another wrote in between.
             connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
-from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from records.database import read_url
@@ -59,28 +61,34 @@ def _config() -> Config:
 
 
 async def _with_connection(url: str, run: Callable[[Connection], None]) -> None:
-    engine = _engine(url)
+    """Without the limits of time that turns have: a migration may take long."""
+    where = read_url(url)
     try:
-        async with engine.connect() as connection:
-            await connection.run_sync(run)
+        if where.get_backend_name() == "postgresql":
+            await _over_network(where, run)
+        else:
+            await asyncio.to_thread(_in_file, where, run)
     except Exception as error:
         said = meaning(error)
         if said is error:
             raise
         raise said from error
+
+
+async def _over_network(where: URL, run: Callable[[Connection], None]) -> None:
+    engine = create_async_engine(where, poolclass=NullPool, connect_args={"timeout": 10})
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(run)
     finally:
         await engine.dispose()
 
 
-def _engine(url: str) -> AsyncEngine:
-    """A connection without the limits of time that turns have: a migration may take long."""
-    where = read_url(url)
-    if where.get_backend_name() == "postgresql":
-        return create_async_engine(where, poolclass=NullPool, connect_args={"timeout": 10})
+def _in_file(where: URL, run: Callable[[Connection], None]) -> None:
     Path(str(where.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(where, poolclass=NullPool)
+    engine = create_engine(where, poolclass=NullPool)
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         # The driver must not commit by itself before each CREATE: a migration is one transaction.
         connection.isolation_level = None
@@ -89,4 +97,8 @@ def _engine(url: str) -> AsyncEngine:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.close()
 
-    return engine
+    try:
+        with engine.connect() as connection:
+            run(connection)
+    finally:
+        engine.dispose()

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ from records.changes import waiting
 from records.committer import Committer
 from records.complaints import Complaint
 from records.database import Database
+from records.gathered import Gathered
 from records.ids import new_id
 from records.tables import complaints
 from records.unit import Conflict, Unit
@@ -36,6 +38,7 @@ from services.subscribers import Person
 log = structlog.get_logger()
 
 MOST_OPEN = 5
+MOST_ASKED = 128  # Subscribers whose complaints are counted by one statement.
 TRACKING_LENGTH = 16
 
 
@@ -72,6 +75,7 @@ class Complaints:
         self._calendar = calendar
         self._days = days
         self._most_open = most_open
+        self._open = Gathered(partial(records.count_open, database), MOST_ASKED)
 
     # What a person does; it is committed with the turn.
 
@@ -88,7 +92,7 @@ class Complaints:
         """Files a complaint and confirms it by SMS. ``subject`` is a category, or words of the person's own,
         which are then kept with the text. The number is new at random; should it be taken, the unit is a
         ``Conflict``."""
-        before = await records.count_open(self._database, person.subscriber)
+        before = await self._open.ask(person.subscriber)
         if before + sum(1 for _row in waiting(unit, complaints)) >= self._most_open:
             return TooManyOpen()
         if tracking is not None and len(tracking) > TRACKING_LENGTH:
@@ -123,7 +127,6 @@ class Complaints:
         await self._casebook.tell(
             unit, now, person.subscriber, notices.COMPLAINT_OPENED, values, person.recipient
         )
-        log.info("complaint opened", category=name, priority=kind.priority)
         return Opened(number, deadline)
 
     async def find(self, unit: Unit, person: Person, number: str) -> Complaint:

@@ -106,7 +106,12 @@ class Phone:
     """One handset behind an Africa's Talking gateway. ``texts`` are the cumulative texts sent so far."""
 
     def __init__(
-        self, http: ClientSession, url: str, number: str = "+989121234567", session: str = "S1", secret: str = ""
+        self,
+        http: ClientSession,
+        url: str,
+        number: str = "+989121234567",
+        session: str = "S1",
+        secret: str = "",
     ) -> None:
         self.http = http
         self.url = url

@@ -56,7 +56,8 @@ def routes(
     async def metrics(request: web.Request) -> web.Response:
         await before_metrics()
         return web.Response(
-            body=generate_latest(registry), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+            body=generate_latest(registry),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )
 
     return [

@@ -130,7 +130,17 @@ async def process(
         )
         timers = Timers(conversation, sessions, committer, {}, clock)
         yield Process(
-            database, committer, cache, sessions, library, publisher, services, conversation, timers, measured, vault
+            database,
+            committer,
+            cache,
+            sessions,
+            library,
+            publisher,
+            services,
+            conversation,
+            timers,
+            measured,
+            vault,
         )
 
 

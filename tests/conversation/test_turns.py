@@ -21,7 +21,7 @@ COMPLAINT = ("2", "2", "سه روز است قطع است و کسی پاسخ نم
 FILED = "شکایت شما ثبت شد"
 
 
-async def rows(at: Process, statement: Any) -> Sequence[Row[Any]]:
+async def rows(at: Process, statement: Any) -> Sequence[Row[*tuple[Any, ...]]]:
     return await at.database.read(statement)
 
 
@@ -50,7 +50,12 @@ async def test_a_turn_leaves_all_its_records(here: Process) -> None:
     assert FILED in record.screen.text
     [session] = await rows(here, select(sessions))
     assert session.closed_at is not None
-    assert (session.channel, session.route, session.code, session.outcome) == ("ussd", "test", "*733#", "done")
+    assert (session.channel, session.route, session.code, session.outcome) == (
+        "ussd",
+        "test",
+        "*733#",
+        "done",
+    )
     [complaint] = await rows(here, select(complaints))
     [message] = await rows(here, select(outbox))
     assert complaint.session == session.id
@@ -59,12 +64,16 @@ async def test_a_turn_leaves_all_its_records(here: Process) -> None:
     [address] = await rows(here, select(addresses))
     assert address.subscriber == subscriber.id == complaint.subscriber
     assert address.verified_by == "network"
-    stored = b"".join(bytes(value) for row in (turn, last, message, address) for value in row if isinstance(value, bytes))
+    stored = b"".join(
+        bytes(value) for row in (turn, last, message, address) for value in row if isinstance(value, bytes)
+    )
     assert "قطع".encode() not in stored
     assert b"9121234567" not in stored
 
 
-async def test_a_repeated_request_gets_its_screen_again_and_takes_no_step(here: Process, there: Process) -> None:
+async def test_a_repeated_request_gets_its_screen_again_and_takes_no_step(
+    here: Process, there: Process
+) -> None:
     phone = Handset(here)
     first = await phone.dial()
     second = await phone.type("2")
@@ -109,8 +118,8 @@ async def test_two_different_replies_that_race(here: Process, there: Process) ->
         answers = await asyncio.gather(phone.on(here).type("2"), phone.on(other).type("3"))
         assert all(reply.replies for reply in answers), name
         assert answers[0].text != answers[1].text, name
-    steps = await rows(here, select(turns.c.session, func.count()).group_by(turns.c.session))
-    assert [row[1] for row in steps] == [3, 3], "one ran after the other, none was lost"
+    steps = await rows(here, select(turns.c.session, func.count().label("steps")).group_by(turns.c.session))
+    assert [row.steps for row in steps] == [3, 3], "one ran after the other, none was lost"
 
 
 async def test_a_session_id_that_comes_with_another_number_is_another_session(here: Process) -> None:
@@ -256,7 +265,9 @@ async def test_a_need_that_fails_takes_its_way(here: Process, monkeypatch: pytes
     assert "ثبت نشد" in (await phone.type("1")).text
 
 
-async def test_a_turn_beyond_its_deadline_is_answered(database_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_turn_beyond_its_deadline_is_answered(
+    database_url: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def hang(turn: NeedContext, arguments: Mapping[str, Value]) -> Met:
         await asyncio.sleep(60)
         raise AssertionError("nobody waits so long")
@@ -330,7 +341,9 @@ states:
         report = await new.publisher.publish()
         assert report.published == ["main"], report
         assert (await phone.on(new).type("سارا")).text == "خوش آمدید"
-        assert (await Handset(new, session="S2", number="+989120000002").dial("سارا")).text == "به نسخه دوم خوش آمدید"
+        assert (
+            await Handset(new, session="S2", number="+989120000002").dial("سارا")
+        ).text == "به نسخه دوم خوش آمدید"
 
 
 async def test_a_flow_that_fails_answers_and_keeps_the_session(here: Process, clock: Clock) -> None:

@@ -38,7 +38,9 @@ class Ledger:
         return len(self.screens)
 
 
-async def walk(server: Server, http: ClientSession, ledger: Ledger, name: int, enough: int, secret: str) -> None:
+async def walk(
+    server: Server, http: ClientSession, ledger: Ledger, name: int, enough: int, secret: str
+) -> None:
     """One phone after another files a complaint; what gets no answer is sent again, as gateways do."""
     round = 0
     while ledger.turns < enough:

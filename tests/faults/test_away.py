@@ -28,10 +28,7 @@ async def test_the_database_away_for_five_seconds(
         try:
             away = asyncio.create_task(asyncio.sleep(5))
             screens = await asyncio.gather(
-                *(
-                    Phone(http, server.url, f"+98912100{n:04d}", f"D{n}", SECRET).post("")
-                    for n in range(20)
-                )
+                *(Phone(http, server.url, f"+98912100{n:04d}", f"D{n}", SECRET).post("") for n in range(20))
             )
             assert all(screen.startswith("END پاسخ آماده نشد") for screen in screens), screens
             assert (await phone.type(ANSWERS[1])).startswith("END پاسخ آماده نشد")
@@ -157,5 +154,3 @@ async def test_a_bad_setting_stops_the_start_with_one_line(tmp_path: Path) -> No
         assert said in lines[-1], lines
         assert "secret" not in lines[-1]
         assert not any("Traceback" in line for line in lines)
-
-

@@ -21,7 +21,9 @@ PHONES = 24
 
 
 @pytest.mark.parametrize("seed", [733])
-async def test_every_acknowledged_screen_has_its_records(server: Server, http: ClientSession, seed: int) -> None:
+async def test_every_acknowledged_screen_has_its_records(
+    server: Server, http: ClientSession, seed: int
+) -> None:
     chance = random.Random(seed)
     ledger = Ledger()
     async with server:
@@ -54,9 +56,9 @@ async def check_records(server: Server, ledger: Ledger) -> None:
         closed = await database.read(select(sessions.c.id).where(sessions.c.outcome == "done"))
         assert {row.id for row in closed} == {row.session for row in filed}, "half a turn was written"
         steps = await database.read(
-            select(turns.c.session, func.count().label("steps"), func.max(turns.c.sequence).label("last")).group_by(
-                turns.c.session
-            )
+            select(
+                turns.c.session, func.count().label("steps"), func.max(turns.c.sequence).label("last")
+            ).group_by(turns.c.session)
         )
         assert all(row.steps == row.last for row in steps), "a step is missing"
     finally:

@@ -21,8 +21,8 @@ from tests.records.rows import NOW, count, subscriber
         ("postgres://db/chapar", "postgresql+asyncpg://db/chapar"),
         ("postgresql://u@/chapar?host=/run/pg", "postgresql+asyncpg://u@/chapar?host=%2Frun%2Fpg"),
         ("postgresql://db/chapar?sslmode=require", "postgresql+asyncpg://db/chapar?ssl=require"),
-        ("sqlite:///var/chapar.db", "sqlite+aiosqlite:///var/chapar.db"),
-        ("sqlite:////srv/chapar.db", "sqlite+aiosqlite:////srv/chapar.db"),
+        ("sqlite:///var/chapar.db", "sqlite+pysqlite:///var/chapar.db"),
+        ("sqlite:////srv/chapar.db", "sqlite+pysqlite:////srv/chapar.db"),
     ],
 )
 def test_urls_are_read(url: str, read: str) -> None:

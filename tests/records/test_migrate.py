@@ -11,10 +11,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from records import migrate
-from records.database import Database, read_url
+from records.database import Database
 from records.tables import metadata
 from tests.servers import PostgreSQL
 
@@ -36,10 +35,9 @@ async def test_the_migrations_make_the_tables_that_the_program_knows(database_ur
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, metadata))
 
-    engine = create_async_engine(read_url(database_url))
-    async with engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
-    await engine.dispose()
+    database = await Database.open(database_url)
+    assert await database.look(differences) == []
+    await database.close()
 
 
 async def test_upgrading_does_what_is_pending(bare_url: str) -> None:

@@ -24,8 +24,8 @@ async def statements(database: Database, vault: Vault) -> list[tuple[str, object
     ) -> None:
         sent.append((statement, parameters))
 
-    for engine in (database._reader, database._writer):
-        event.listen(engine.sync_engine, "before_cursor_execute", note)
+    for engine in (database.reader.engine, database.writer.engine):
+        event.listen(engine, "before_cursor_execute", note)
     await find(database, [Asked(bytes([number]) * 16, "msisdn", b"p" * 16) for number in range(3)])
     await find(database, [Asked(b"k" * 16)])
     store = SessionStore(database, vault, MemoryCache())
@@ -36,8 +36,8 @@ async def statements(database: Database, vault: Vault) -> list[tuple[str, object
     store.postpone(unit, b"s" * 16, NOW, NOW)
     unit.update(sessions, {"id": b"s" * 16}, {"key": None})
     await database.transaction(lambda connection: Bulk(database.dialect).write(connection, [unit]))
-    for engine in (database._reader, database._writer):
-        event.remove(engine.sync_engine, "before_cursor_execute", note)
+    for engine in (database.reader.engine, database.writer.engine):
+        event.remove(engine, "before_cursor_execute", note)
     return [(statement, parameters) for statement, parameters in sent if "BEGIN" not in statement]
 
 

@@ -288,7 +288,7 @@ async def test_callers_who_arrive_at_once_share_look_ups(
     def note(_connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
         statements.append(statement)
 
-    event.listen(database._reader.sync_engine, "before_cursor_execute", note)
+    event.listen(database.reader.engine, "before_cursor_execute", note)
     wanted = [*keys, b"nobody" + bytes(10)]
     arrivals = await asyncio.gather(*[store.arrival(key, "msisdn", key) for key in wanted])
     assert [arrival.turn for arrival in arrivals] == [*records, None]
