@@ -11,7 +11,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from time import perf_counter, time
+from time import perf_counter, process_time
 from typing import cast
 from urllib.parse import quote_plus
 
@@ -20,8 +20,11 @@ import uvloop
 
 @dataclass
 class Plan:
-    """``answers`` are given one after another after dialling ``code``. ``seconds`` of which the first
-    ``warm_up`` are not counted. ``secret`` opens the door. Numbers count up from ``first_number``."""
+    """``answers`` are given one after another after dialling ``code``; each conversation is a new number's,
+    counted up from ``first_number``. It goes on for ``seconds`` after ``warm_up``, which is not counted, or
+    until each connection has had ``conversations``, if that is not 0. ``secret`` opens the door. ``ends``:
+    the last answer ends the conversation, with ``last_word`` on its screen.
+    """
 
     port: int
     answers: list[str]
@@ -31,18 +34,24 @@ class Plan:
     connections: int = 64
     seconds: float = 10.0
     warm_up: float = 2.0
+    conversations: int = 0
     first_number: int = 9_120_000_000
+    ends: bool = True
     last_word: str = ""
 
 
 @dataclass
 class Figures:
-    """``latencies`` in milliseconds. ``wrong`` counts answers that are not what the plan expects."""
+    """``turns`` were answered in the counted ``seconds``, ``all_turns`` with the warm-up. ``p50`` and so on
+    are latencies in milliseconds. ``wrong`` counts answers that are not what the plan expects, ``example`` is
+    the last of them. ``cpu`` are the seconds of processor time that the load itself took."""
 
     turns: int = 0
+    all_turns: int = 0
     conversations: int = 0
     wrong: int = 0
     seconds: float = 0.0
+    cpu: float = 0.0
     p50: float = 0.0
     p95: float = 0.0
     p99: float = 0.0
@@ -58,10 +67,10 @@ class Figures:
 class Phone(asyncio.Protocol):
     """One connection: sends a request, waits for its answer, sends the next."""
 
-    def __init__(self, plan: Plan, figures: Figures, number: int, until: float, counted: float) -> None:
+    def __init__(self, plan: Plan, figures: Figures, place: int, until: float, counted: float) -> None:
         self._plan = plan
         self._figures = figures
-        self._number = number
+        self._number = plan.first_number + place
         self._until = until
         self._counted = counted
         self._round = 0
@@ -88,7 +97,7 @@ class Phone(asyncio.Protocol):
             self.over.set_exception(error or ConnectionError("the server closed a connection"))
 
     def _send(self) -> None:
-        number = self._number + self._round
+        number = self._number + self._round * self._plan.connections
         body = (
             f"sessionId=AT{number}x{self._round}&phoneNumber=%2B98{number}&networkCode=43235"
             f"&serviceCode={quote_plus(self._plan.code)}&text={self._texts[self._step]}"
@@ -113,11 +122,12 @@ class Phone(asyncio.Protocol):
     def _answered(self, body: bytes) -> None:
         now = perf_counter()
         figures = self._figures
+        figures.all_turns += 1
         if now >= self._counted:
             figures.turns += 1
             figures.latencies.append((now - self._sent) * 1_000)
         last = self._step == len(self._plan.answers)
-        if not body.startswith(b"END" if last else b"CON") or (
+        if not body.startswith(b"END" if last and self._plan.ends else b"CON") or (
             last and self._plan.last_word and self._plan.last_word.encode() not in body
         ):
             figures.wrong += 1
@@ -128,7 +138,8 @@ class Phone(asyncio.Protocol):
             self._round += 1
         else:
             self._step += 1
-        if now >= self._until:
+        enough = last and self._round == self._plan.conversations
+        if enough or now >= self._until:
             self.over.set_result(None)
             assert self._transport is not None
             self._transport.close()
@@ -143,10 +154,9 @@ async def run(plan: Plan) -> Figures:
     until, counted = began + plan.warm_up + plan.seconds, began + plan.warm_up
     loop = asyncio.get_running_loop()
     phones: list[Phone] = []
-    for index in range(plan.connections):
-        number = plan.first_number + index * 1_000_000 // 2
+    for place in range(plan.connections):
         _transport, phone = await loop.create_connection(
-            partial(Phone, plan, figures, number, until, counted), "127.0.0.1", plan.port
+            partial(Phone, plan, figures, place, until, counted), "127.0.0.1", plan.port
         )
         phones.append(phone)
     async with asyncio.timeout(plan.warm_up + plan.seconds + 30):
@@ -159,11 +169,9 @@ async def run(plan: Plan) -> Figures:
         figures.p99 = ordered[int(len(ordered) * 0.99)]
         figures.most = ordered[-1]
     figures.latencies = []
+    figures.cpu = process_time()
     return figures
 
 
 if __name__ == "__main__":
-    arguments = json.loads(sys.argv[1])
-    # Each run calls from numbers of its own, so that none meets sessions of the one before.
-    arguments.setdefault("first_number", 9_100_000_000 + int(time()) % 500_000 * 2)
-    print(json.dumps(asdict(uvloop.run(run(Plan(**arguments))))))
+    print(json.dumps(asdict(uvloop.run(run(Plan(**json.loads(sys.argv[1])))))))

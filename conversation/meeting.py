@@ -54,7 +54,7 @@ class Needs:
         except (Conflict, Unavailable):
             raise
         except Exception:
-            # Whatever a service stumbles over, the flow has a way on for it; the operator finds it in the log.
+            # Whatever a service stumbles over, the flow has a way on for it; the log tells the operator.
             log.exception("need failed", need=need.name)
             met, writes = Met(FAILED), unit
         unit.become(writes)

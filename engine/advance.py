@@ -318,7 +318,7 @@ class _Walk:
         return False
 
     def leave(self, state: End) -> bool:
-        """Leaves an ``end``: to the flow that ran this one, or to a parked session. False when it is final."""
+        """Leaves an ``end`` for the flow that ran this one, or for a parked session. False: it is final."""
         session = self.session
         if len(session.frames) > 1:
             self.come_back(state)

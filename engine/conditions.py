@@ -1,7 +1,7 @@
 """Conditions of ``branch`` and ``if``: data, not code.
 
-``{subject: outage}`` equals; ``{tries: {over: 3}}`` compares; several keys must all hold; ``all``, ``any`` and
-``none`` combine lists of conditions.
+``{subject: outage}`` equals; ``{tries: {over: 3}}`` compares; several keys must all hold; ``all``, ``any``
+and ``none`` combine lists of conditions.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ class Session(msgspec.Struct, array_like=True):
     ``sequence`` counts turns, the first is 1. ``due`` is when the time-out of the present state or of the
     session fires (seconds since 1970); ``lead`` is what was said on the way to the present screen, kept so
     that its further pages and its repetition show it too. ``cursor`` is the last cumulative text and ``note``
-    what else the gateway wants kept, neither is the engine's. ``parked`` holds the frames of an earlier session that this one may go on with.
+    what else the gateway wants kept, neither is the engine's. ``parked`` holds the frames of an earlier
+    session that this one may go on with.
     """
 
     id: bytes

@@ -74,7 +74,7 @@ def pages_of(
     *,
     home: bool,
 ) -> tuple[Page, ...]:
-    """All pages of the present screen: what was said on the way, the state's text, its options, navigation."""
+    """All pages of the present screen: what was said on the way, the text, its options, navigation."""
     options = (
         tuple(
             Option(str(number), render(session, choice.label, language))

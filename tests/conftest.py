@@ -17,6 +17,10 @@ from records.keyring import Keyring
 from records.vault import Vault
 from tests import servers
 
+# Machines that run tests are slow at times; how long an example takes is no finding.
+hypothesis.settings.register_profile("chapar", deadline=None)
+hypothesis.settings.load_profile("chapar")
+
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[servers.PostgreSQL]:

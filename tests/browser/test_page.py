@@ -68,6 +68,7 @@ async def test_typing_reaches_the_phone_from_anywhere(handset: Handset) -> None:
 
 async def test_hanging_up_tells_the_network(handset: Handset) -> None:
     await handset.type("*733#", "شکایت")
+    await handset.type("2", "ثبت شکایت")
 
     def is_end(request: Request) -> bool:
         return request.url.endswith("/ussd/africastalking/events")

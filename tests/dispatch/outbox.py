@@ -116,5 +116,5 @@ class Carrier:
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Waits for something that will be so; far longer than it can take."""
     async with asyncio.timeout(30):
-        while not await condition():  # noqa: ASYNC110 - no event tells of a row in the database.
+        while not await condition():
             await asyncio.sleep(0.01)

@@ -26,7 +26,7 @@ async def cache(redis: Redis) -> AsyncIterator[RedisCache]:
 
 async def until_back(cache: RedisCache) -> None:
     async with asyncio.timeout(20):
-        while cache.away:  # noqa: ASYNC110  # There is nothing else that tells.
+        while cache.away:  # There is nothing else that tells.
             await asyncio.sleep(0.01)
 
 
@@ -143,7 +143,7 @@ async def test_redis_is_killed_under_load_and_returns(cache: RedisCache, redis: 
     await asyncio.sleep(0.05)
     await asyncio.to_thread(redis.kill)
     async with asyncio.timeout(20):
-        while not cache.away:  # noqa: ASYNC110
+        while not cache.away:
             await asyncio.sleep(0.01)
     before = rounds
     await asyncio.sleep(0.05)
