@@ -262,8 +262,8 @@ def application(home: House, conversation: Conversation) -> web.Application:
         door.routes(conversation, doors, fallback(SORRY, home.languages), settings.trusted_proxies)
     )
     app.add_routes(monitor_routes(home))
-    if settings.sandbox:
-        app.add_routes(sandbox.routes(home.database, home.vault))
+    if settings.sandboxed:
+        app.add_routes(sandbox.routes(home.database, home.vault, settings.sandboxed))
     return app
 
 

@@ -188,9 +188,10 @@ class Settings:
         return self.embedded if self.dispatch_in_serve is None else self.dispatch_in_serve
 
     @property
-    def sandbox(self) -> bool:
-        """Whether any channel goes to the sandbox, so that its pages are served."""
-        return "sandbox" in (self.sms_provider, self.voice_provider, self.email_provider)
+    def sandboxed(self) -> tuple[str, ...]:
+        """The channels that go to the sandbox; its pages are served while there is one."""
+        providers = {"sms": self.sms_provider, "voice": self.voice_provider, "email": self.email_provider}
+        return tuple(channel for channel, provider in providers.items() if provider == "sandbox")
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
