@@ -27,6 +27,7 @@ from conversation.measures import Measures
 from conversation.meeting import Needs
 from conversation.needs import SPECS
 from conversation.timers import Timers
+from conversation.turns import Turns
 from dispatch.dispatcher import Dispatcher
 from dispatch.provider import Provider
 from dispatch.providers.email.smtp import Smtp
@@ -177,14 +178,21 @@ def publisher_of(
 def conversation_of(home: House) -> Conversation:
     """Who takes the turns of this process."""
     settings, measured = home.settings, Measures(home.registry)
-    return Conversation(
+    turns = Turns(
         library=home.library,
         load_flow=home.publisher.flow,
         sessions=home.sessions,
         committer=home.committer,
-        vault=home.vault,
         needs=Needs(home.services, measured, settings.need_deadline),
         subscribers=home.services.subscribers,
+        languages=home.languages,
+        clock=now,
+        measured=measured,
+    )
+    return Conversation(
+        turns=turns,
+        sessions=home.sessions,
+        vault=home.vault,
         languages=home.languages,
         clock=now,
         measured=measured,
@@ -320,14 +328,19 @@ async def serving(home: House) -> AsyncIterator[int]:
         follow = home.publisher.follow_folder if settings.embedded else home.publisher.follow_store
         at_work = [asyncio.create_task(timers.run()), asyncio.create_task(follow())]
         stack.push_async_callback(_cancel, at_work)
-        runner = web.AppRunner(application(home, conversation), access_log=None, handle_signals=False)
+        runner = web.AppRunner(
+            application(home, conversation),
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=settings.turn_deadline + 1,
+        )
         await runner.setup()
-        # Taken apart in this order: no new request, turns under way end, then everything else stops.
-        stack.push_async_callback(runner.cleanup)
+        # Taken apart in this order: no new request, also on connections that are kept open; requests under
+        # way are answered; turns without a request end; then everything else stops.
         stack.push_async_callback(conversation.settled)
+        stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
         await site.start()
-        stack.push_async_callback(site.stop)
         # What was built by now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from statistics import median
 from time import process_time
 
@@ -86,7 +87,7 @@ def floor(session: Session, steps: int) -> Callable[[], None]:
     """One conversation as ``transitions`` and msgspec alone would have it: so many steps, and a session of
     this size there and back each turn."""
     names = [f"s{number}" for number in range(steps + 1)]
-    arrows = [{"trigger": "go", "source": name, "dest": to} for name, to in zip(names, names[1:], strict=False)]
+    arrows = [{"trigger": "go", "source": name, "dest": to} for name, to in pairwise(names)]
     machine = Machine(
         model=None, states=names, initial="s0", transitions=arrows, auto_transitions=False, send_event=True
     )

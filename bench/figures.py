@@ -32,8 +32,8 @@ class Effort:
 @dataclass(frozen=True, slots=True)
 class Figure:
     """``least`` or ``most`` is the target. ``floor`` is what the bare parts reach in the same run, described
-    by ``floor_is``; ``floor_share`` the share of it that is the target. ``runs`` are the values that ``value``
-    is the median of, ``note`` what else a reader should know."""
+    by ``floor_is``; ``floor_share`` is the share of it that is a target too. ``value`` is the median of
+    ``runs``. ``note`` is what else a reader should know."""
 
     name: str
     value: float

@@ -13,8 +13,9 @@ from types import FrameType
 
 import psutil
 
-# The product on one processor; load, database and Redis on the other.
-PRODUCT, OTHERS = ({0}, {1}) if (os.cpu_count() or 1) > 1 else ({0}, {0})
+# The product on one processor; load, database and Redis on another.
+ALLOWED = sorted(os.sched_getaffinity(0))
+PRODUCT, OTHERS = {ALLOWED[0]}, {ALLOWED[min(1, len(ALLOWED) - 1)]}
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -43,7 +44,7 @@ def bounded(seconds: int) -> Iterator[None]:
 def on(processors: set[int]) -> Iterator[None]:
     """Runs this process, and the processes that it starts meanwhile, on these processors."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, processors & before or before)
+    os.sched_setaffinity(0, processors)
     try:
         yield
     finally:
@@ -52,10 +53,9 @@ def on(processors: set[int]) -> Iterator[None]:
 
 def pin(pid: int, processors: set[int]) -> None:
     """Puts a process that runs already, and its children, on these processors."""
-    allowed = processors & os.sched_getaffinity(0) or processors
     for each in family(pid):
         try:
-            each.cpu_affinity(sorted(allowed))
+            each.cpu_affinity(sorted(processors))
         except psutil.NoSuchProcess:
             pass  # A short-lived child.
 

@@ -18,7 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from bench.load import Figures, Plan
-from bench.machine import OTHERS, PRODUCT, Watch, cpu_seconds, on
+from bench.machine import OTHERS, PRODUCT, Watch, cpu_seconds, family, on
 from bench.stores import PostgreSQL, Redis
 from records.keyring import Keyring
 
@@ -50,14 +50,15 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One load: ``rate`` in turns a second, latencies in ms, ``cpu`` in µs of the server's processor time for
-    a turn, ``busy`` the share of its processor that it took, ``foreign`` the share of the machine that others
-    took meanwhile."""
+    """One load: ``rate`` in turns a second, latencies in ms; ``cpu`` and ``stores_cpu`` in µs of processor
+    time for a turn, of the server and of its stores. ``busy`` is the share of its processor that the server
+    took, ``foreign`` the share of the machine that others took meanwhile."""
 
     rate: float
     p50: float
     p99: float
     cpu: float
+    stores_cpu: float
     busy: float
     foreign: float
 
@@ -107,7 +108,10 @@ def prepare(settings: Mapping[str, str]) -> None:
 def product(settings: Mapping[str, str], folder: Path | None = None) -> Iterator[Process]:
     """``server.py serve``, ready; without ``folder`` in a new one that is removed afterwards."""
     if folder is None:
-        with tempfile.TemporaryDirectory(prefix="chapar-bench-") as made, product(settings, Path(made)) as process:
+        with (
+            tempfile.TemporaryDirectory(prefix="chapar-bench-") as made,
+            product(settings, Path(made)) as process,
+        ):
             yield process
         return
     port = free_port()
@@ -121,7 +125,13 @@ def floor(*urls: str) -> Iterator[Process]:
     """The floor (``bench.floor``) with these stores."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="chapar-bench-") as folder:
-        command = [sys.executable, "-m", "bench.floor", str(port), *(url.format(folder=folder) for url in urls)]
+        command = [
+            sys.executable,
+            "-m",
+            "bench.floor",
+            str(port),
+            *(url.format(folder=folder) for url in urls),
+        ]
         with started(command, dict(os.environ), Path(folder) / "log", port, "/readyz") as process:
             yield process
 
@@ -189,14 +199,20 @@ def dial(plan: Plan) -> Figures:
 def measured(process: Process, plan: Plan, *stores: PostgreSQL | Redis) -> Run:
     """One load against a server. ``stores`` are those that it uses."""
     watch = Watch([process.pid, *(store.pid for store in stores)])
-    before, began = cpu_seconds(process.pid), time.monotonic()
+    server, behind, began = cpu_seconds(process.pid), _together(stores), time.monotonic()
     figures = dial(replace(plan, port=process.port))
-    took = cpu_seconds(process.pid) - before
+    server, behind = cpu_seconds(process.pid) - server, _together(stores) - behind
     return Run(
         rate=figures.rate,
         p50=figures.p50,
         p99=figures.p99,
-        cpu=took / figures.all_turns * 1e6,
-        busy=took / (time.monotonic() - began),
+        cpu=server / figures.all_turns * 1e6,
+        stores_cpu=behind / figures.all_turns * 1e6,
+        busy=server / (time.monotonic() - began),
         foreign=watch.foreign(figures.cpu),
     )
+
+
+def _together(stores: Sequence[PostgreSQL | Redis]) -> float:
+    """Processor time that the stores took so far, in seconds."""
+    return sum(cpu_seconds(each.pid) for store in stores for each in family(store.pid))

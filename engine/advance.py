@@ -77,7 +77,18 @@ def advance(
 class _Walk:
     """One turn under way. ``answers`` are still to be given, ``last`` is a final text without a state."""
 
-    __slots__ = ("answers", "languages", "last", "layout", "library", "now", "outcome", "session", "trail")
+    __slots__ = (
+        "answers",
+        "languages",
+        "last",
+        "layout",
+        "library",
+        "now",
+        "outcome",
+        "secret",
+        "session",
+        "trail",
+    )
 
     def __init__(
         self,
@@ -95,6 +106,7 @@ class _Walk:
         self.answers: tuple[str, ...] = ()
         self.last: str | None = None
         self.outcome = ""
+        self.secret = False
         self.trail: list[str] = []
 
     # Where the session stands.
@@ -193,6 +205,7 @@ class _Walk:
             session.lead = ""
             self.open(main)
         elif isinstance(state, Ask):
+            self.secret = self.secret or state.secret
             self.answer_ask(state, answer)
         elif (named := self.library.named(answer)) is not None:
             history.remember(session, 0)
@@ -368,7 +381,7 @@ class _Walk:
         session = self.session
         if self.last is not None:
             session.finished = True
-            return Turn(Screen(self.last, self.last), False, tuple(self.trail), self.outcome)
+            return Turn(Screen(self.last, self.last), False, tuple(self.trail), self.outcome, self.secret)
         pages = self.pages()
         session.page = min(session.page, len(pages) - 1)
         page = pages[session.page]
@@ -376,10 +389,10 @@ class _Walk:
         state = self.state
         if isinstance(state, Waiting):
             self.session.due = self.now.timestamp() + (state.after or self.flow.expires or limits.EXPIRES)
-            return Turn(screen, True, tuple(self.trail))
+            return Turn(screen, True, tuple(self.trail), "", self.secret)
         if session.page + 1 < len(pages):
             session.due = self.now.timestamp() + limits.EXPIRES
-            return Turn(screen, True, tuple(self.trail))
+            return Turn(screen, True, tuple(self.trail), "", self.secret)
         session.finished = True
         outcome = state.outcome if isinstance(state, End) else HANDED_OVER
-        return Turn(screen, False, tuple(self.trail), outcome)
+        return Turn(screen, False, tuple(self.trail), outcome, self.secret)

@@ -66,12 +66,14 @@ class Screen(msgspec.Struct, frozen=True, array_like=True):
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One input and what it caused. ``replies``: whether an answer is expected, else the session is over.
-    ``trail``: the states entered, ``flow:state``. ``outcome``: how the session ended, "" while it goes on."""
+    ``trail``: the states entered, ``flow:state``. ``outcome``: how the session ended, "" while it goes on.
+    ``secret``: the input answered a question whose answers are nobody's to read later."""
 
     screen: Screen
     replies: bool
     trail: tuple[str, ...]
     outcome: str = ""
+    secret: bool = False
 
 
 class Language(Protocol):

@@ -200,6 +200,7 @@ def _postgresql(where: URL, connections: int, patience: float, **options: Any) -
         pool_size=connections,
         max_overflow=0,
         pool_timeout=patience,
+        hide_parameters=True,  # An error's text goes to the log; what people said must not.
         connect_args={
             "timeout": patience,
             "server_settings": POSTGRESQL
@@ -225,6 +226,7 @@ def _sqlite(where: URL, patience: float, *, writes: bool = False) -> Engine:
         pool_timeout=patience,
         pool_reset_on_return=None,  # Nothing is left open.
         isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
         connect_args={"check_same_thread": False},  # The pool gives a connection to one thread at a time.
     )
 

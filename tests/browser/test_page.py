@@ -12,7 +12,7 @@ from engine.alphabet import size
 from tests.browser.handset import Handset
 from tests.running import Server
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.asyncio(loop_scope="module")]
 
 
 async def test_a_complaint_by_keyboard_alone_and_its_sms(handset: Handset) -> None:

@@ -17,6 +17,7 @@ from conversation.measures import Measures
 from conversation.meeting import Needs
 from conversation.needs import SPECS
 from conversation.timers import Timers
+from conversation.turns import Turns
 from engine.layout import USSD
 from engine.library import Library
 from languages import Languages
@@ -114,14 +115,21 @@ async def process(
         )
         measured = Measures(CollectorRegistry())
         sessions = SessionStore(database, vault, cache)
-        conversation = Conversation(
+        turns = Turns(
             library=library,
             load_flow=publisher.flow,
             sessions=sessions,
             committer=committer,
-            vault=vault,
             needs=Needs(services, measured, need_deadline),
             subscribers=services.subscribers,
+            languages=languages,
+            clock=clock,
+            measured=measured,
+        )
+        conversation = Conversation(
+            turns=turns,
+            sessions=sessions,
+            vault=vault,
             languages=languages,
             clock=clock,
             measured=measured,

@@ -356,3 +356,23 @@ async def test_a_flow_that_fails_answers_and_keeps_the_session(here: Process, cl
     assert "کار انجام نشد" in reply.text
     assert not reply.replies
     assert await here.sessions.last_turn(key, fresh=True) == before
+
+
+async def test_an_older_request_again_where_the_gateway_numbers_them(here: Process) -> None:
+    phone = Handset(here, cumulative=False)
+    await phone.send("", begins=True, key="1")
+    second = await phone.send("2", begins=False, key="2")
+    third = await phone.send("2", begins=False, key="3")
+    assert (await phone.send("2", begins=False, key="2")).text == second.text
+    assert (await phone.send("2", begins=False, key="3")).text == third.text
+    assert await count(here, turns) == 3
+
+
+async def test_a_one_time_code_is_masked_in_what_operators_read(here: Process) -> None:
+    phone = Handset(here)
+    await phone.dial("6", "09351112233")
+    reply = await phone.type("۱۲۳۴۵۶")
+    assert reply.replies
+    record = await here.sessions.last_turn(here.vault.index("session", "test\x1fS1\x1f+989121234567"))
+    assert record is not None
+    assert record.text == "••••••"

@@ -1,0 +1,260 @@
+"""One turn from what is known of the session to its commit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+import structlog
+
+from conversation import measures
+from conversation.continuing import Anew, Earlier, Over, Repeated, Step, read_request
+from conversation.fallback import OVER, fallback
+from conversation.incoming import Reply
+from conversation.meeting import Needs
+from conversation.opening import dialled, resumable
+from conversation.request import Request
+from engine.advance import advance
+from engine.faults import Fault, UnknownVersion
+from engine.flow import Flow
+from engine.fold import fold
+from engine.layout import Layout
+from engine.library import Library
+from engine.session import Session
+from engine.turn import Input, Language, Screen, Turn
+from records.committer import Committer
+from records.ids import new_id
+from records.sessions import Arrival, Due, Opened, SessionStore, TurnRecord
+from records.tables import microseconds
+from records.unit import Conflict, Unavailable, Unit
+from services.subscribers import Subscribers
+
+log = structlog.get_logger()
+
+# A turn that meets a conflict runs again on what the other one left; more often than this is a defect.
+TRIES = 6
+
+FlowLoader = Callable[[str, str], Awaitable[Flow | None]]
+
+
+class Turns:
+    """Takes turns of sessions that the caller holds. ``load_flow`` finds an older flow version that a
+    session is pinned to."""
+
+    def __init__(
+        self,
+        *,
+        library: Library,
+        load_flow: FlowLoader,
+        sessions: SessionStore,
+        committer: Committer,
+        needs: Needs,
+        subscribers: Subscribers,
+        languages: Mapping[str, Language],
+        clock: Callable[[], datetime],
+        measured: measures.Measures,
+    ) -> None:
+        self._library = library
+        self._load_flow = load_flow
+        self._sessions = sessions
+        self._committer = committer
+        self._needs = needs
+        self._subscribers = subscribers
+        self._languages = languages
+        self._clock = clock
+        self._measured = measured
+
+    async def take(self, request: Request) -> Reply:
+        """The reply to one request, stored before it returns. Raises ``Unavailable``, and a ``Fault`` when a
+        flow is at fault; then nothing was written, or it is not known."""
+        for attempt in range(TRIES):
+            try:
+                return await self._try(request, fresh=attempt > 0)
+            except Conflict:
+                self._measured.conflicts.inc()
+            except UnknownVersion as missing:
+                await self._learn(missing)
+        raise Unavailable("a turn met a conflict each time")
+
+    async def fire(self, due: Due, layout: Layout) -> None:
+        """Fires the time-out that a session waits for. Of several processes that try, one does it."""
+        session, was_due = due.turn.session, due.turn.session.due
+        unit, now = Unit(), self._clock()
+        try:
+            turn = await self._advance(session, Input("timeout"), unit, now, due.party, layout)
+        except UnknownVersion as missing:
+            await self._learn(missing)  # The next sweep finds it.
+            return
+        except Fault:
+            # It would fail at each sweep from now on, so the session ends here.
+            log.exception("time-out failed", route=due.route)
+            unit = Unit()
+            session.finished = True
+            session.sequence += 1
+            turn = Turn(Screen("", ""), False, (), "broken")
+        record = TurnRecord(
+            session=session,
+            key=None,
+            received=microseconds(now),
+            answered=microseconds(self._clock()),
+            text="",
+            raw=b"",
+            peer="",
+            screen=turn.screen,
+            replies=turn.replies,
+            trail=turn.trail,
+            outcome=turn.outcome,
+        )
+        value = self._sessions.write(
+            unit, key=due.key, record=record, was_due=was_due, closed=session.finished
+        )
+        try:
+            await self._committer.commit(unit)
+        except Conflict:
+            return  # Another process fired it, or the person answered just then.
+        self._sessions.remember(due.key, value)
+
+    async def _try(self, request: Request, *, fresh: bool) -> Reply:
+        """Takes the turn on what is known now; with ``fresh`` on what the database knows."""
+        channel = request.incoming.caller.channel
+        arrival: Arrival | None = None
+        last = None if fresh else await self._sessions.cached(request.key)
+        if last is None:
+            arrival = await self._sessions.arrival(request.key, request.kind, request.party, channel)
+            last = arrival.turn
+        if last is not None:
+            request.language = last.session.language
+            found = read_request(last, request)
+            # The conflict may have been with this very request, taken earlier than the last turn.
+            if fresh and (before := await self._taken(request, last)) is not None:
+                self._measured.turns[measures.STORED].inc()
+                return _reply(before)
+            if isinstance(found, Step):
+                return await self._step(request, last.session, found)
+            if not isinstance(found, Anew):
+                return await self._again(request, last, found)
+        elif request.incoming.begins is False:
+            self._measured.turns[measures.OVER].inc()
+            return fallback(OVER, self._languages, _spoken(arrival))
+        if arrival is None:
+            arrival = await self._sessions.arrival(request.key, request.kind, request.party, channel)
+        return await self._open(request, arrival)
+
+    async def _again(self, request: Request, last: TurnRecord, found: Repeated | Earlier | Over) -> Reply:
+        """A request that is no new step: the screen that is stored for it."""
+        if isinstance(found, Over):
+            self._measured.turns[measures.OVER].inc()
+            return fallback(OVER, self._languages, last.session.language)
+        if isinstance(found, Earlier):
+            last = await self._taken(request, last) or last
+        self._measured.turns[measures.STORED].inc()
+        return _reply(last)
+
+    async def _taken(self, request: Request, last: TurnRecord) -> TurnRecord | None:
+        """The turn of this session that took this very request, where requests can be told apart."""
+        if request.input_key is None:
+            return None
+        return await self._sessions.answered(last.session.id, request.input_key)
+
+    async def _step(self, request: Request, session: Session, step: Step) -> Reply:
+        session.cursor = step.cursor
+        return await self._commit(request, session, Input("text", step.text), Unit(), None)
+
+    async def _open(self, request: Request, arrival: Arrival) -> Reply:
+        incoming, caller = request.incoming, request.incoming.caller
+        unit = Unit()
+        subscriber = arrival.subscriber
+        if subscriber is None:
+            by = "network" if caller.verified else None
+            owner = self._subscribers.create(
+                unit,
+                now=request.received,
+                kind=request.kind,
+                address=caller.address,
+                language=request.language,
+                by=by,
+            ).id
+        else:
+            owner, request.language = subscriber.id, subscriber.language
+        session = Session(
+            id=new_id(request.received),
+            language=request.language,
+            subscriber=owner,
+            verified=caller.verified,
+            caller=caller.address,
+            channel=caller.channel,
+            code=incoming.code,
+            cursor=incoming.text if incoming.cumulative else "",
+        )
+        if arrival.parked is not None:
+            session.parked = resumable(arrival.parked, request)
+            self._sessions.close(unit, arrival.parked.session.id, "superseded", request.received)
+        replaced = arrival.turn.session.id if arrival.turn is not None else None
+        opened = Opened(caller.channel, caller.route, incoming.code, request.party, replaced)
+        return await self._commit(request, session, Input("start", dialled(incoming)), unit, opened)
+
+    async def _commit(
+        self, request: Request, session: Session, input: Input, unit: Unit, opened: Opened | None
+    ) -> Reply:
+        """Advances the session and commits all that came of it; only then is there a reply."""
+        incoming, caller = request.incoming, request.incoming.caller
+        was_due = session.due
+        if incoming.note is not None:
+            session.note = incoming.note
+        turn = await self._advance(session, input, unit, request.received, request.party, caller.layout)
+        request.language = session.language
+        text = fold(input.text)
+        record = TurnRecord(
+            session=session,
+            key=request.input_key,
+            received=microseconds(request.received),
+            answered=microseconds(self._clock()),
+            # Who reads the records later has no need of people's one-time codes.
+            text="•" * len(text) if turn.secret else text,
+            raw=incoming.raw,
+            peer=caller.peer,
+            screen=turn.screen,
+            replies=turn.replies,
+            trail=turn.trail,
+            outcome=turn.outcome,
+        )
+        value = self._sessions.write(
+            unit, key=request.key, record=record, was_due=was_due, opened=opened, closed=session.finished
+        )
+        await self._committer.commit(unit)
+        self._sessions.remember(request.key, value)
+        self._measured.turns[measures.ANSWERED].inc()
+        if turn.outcome:
+            self._measured.ended.labels(turn.outcome).inc()
+        return _reply(record)
+
+    # The engine and what it needs.
+
+    async def _advance(
+        self, session: Session, input: Input, unit: Unit, now: datetime, party: bytes, layout: Layout
+    ) -> Turn:
+        """Runs the engine to the end of the turn, meeting its needs; their writes join ``unit``."""
+        steps = advance(self._library, session, input, now, self._languages, layout)
+        try:
+            need = next(steps)
+            while True:
+                need = steps.send(await self._needs.meet(need, session, unit, now, party))
+        except StopIteration as stop:
+            turn: Turn = stop.value
+            return turn
+
+    async def _learn(self, missing: UnknownVersion) -> None:
+        """Loads a flow version that an older session stands in."""
+        flow = await self._load_flow(missing.flow, missing.version)
+        if flow is None:
+            raise missing
+        self._library.keep(flow)
+
+
+def _reply(record: TurnRecord) -> Reply:
+    session = record.session
+    return Reply(record.screen, record.replies, session.language, session.note)
+
+
+def _spoken(arrival: Arrival | None) -> str:
+    return arrival.subscriber.language if arrival is not None and arrival.subscriber is not None else "fa"
