@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -39,7 +40,7 @@ from languages import Language, Languages
 from records import claims, migrate
 from records.cache import Cache, MemoryCache, RedisCache
 from records.committer import Committer
-from records.database import Database
+from records.database import Database, read_url
 from records.flows import FlowStore
 from records.keyring import Keyring
 from records.sessions import SessionStore
@@ -50,7 +51,7 @@ from services import Services
 from services.calendar import Calendar
 from services.identity import Registry
 from services.publishing import Publisher, tell
-from settings import Settings
+from settings import SettingError, Settings
 from ussd import door
 from ussd.exchange import Route
 from web import monitor
@@ -58,6 +59,7 @@ from web.access import LOOPBACK, AnyOf, RouteSecret
 
 HERE = Path(__file__).parent
 LOCALES = HERE / "locales"
+AGAIN = 1.0  # Seconds before what failed begins again.
 
 log = structlog.get_logger()
 
@@ -92,9 +94,10 @@ class Refused(Exception):
 
 @asynccontextmanager
 async def house(settings: Settings) -> AsyncIterator[House]:
-    """Opens what every command that touches the records needs, and closes it again."""
+    """Opens what every command that touches the records needs, and closes it again. Raises ``Refused``,
+    ``SettingError``, ``KeyringError`` and ``Unavailable``, each with one line to show."""
     async with AsyncExitStack() as stack:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        prepare(settings)
         vault = Vault(keyring(settings))
         if settings.embedded:
             await migrate.upgrade(settings.database)
@@ -105,7 +108,7 @@ async def house(settings: Settings) -> AsyncIterator[House]:
         committer = await stack.enter_async_context(Committer(database))
         cache: Cache = MemoryCache(settings.cache_bytes)
         if settings.redis_url:
-            cache = await RedisCache.open(settings.redis_url)
+            cache = await redis(settings.redis_url)
         stack.push_async_callback(cache.close)
         http = await stack.enter_async_context(ClientSession(timeout=ClientTimeout(total=30)))
         languages = Languages.load(LOCALES)
@@ -137,6 +140,26 @@ async def house(settings: Settings) -> AsyncIterator[House]:
             registry=CollectorRegistry(),
             wake=asyncio.Event(),
         )
+
+
+def prepare(settings: Settings) -> None:
+    """Looks at what the settings name before anything is opened, and makes the data folder."""
+    try:
+        read_url(settings.database)
+    except ValueError as error:
+        raise SettingError(f"DATABASE_URL: {error}") from None
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(f"DATA_DIR: {settings.data_dir} cannot be made: {error.strerror}") from None
+
+
+async def redis(url: str) -> RedisCache:
+    """Redis in front of the database. One that does not answer may come later; one named badly may not."""
+    try:
+        return await RedisCache.open(url)
+    except (TypeError, ValueError):  # It depends on which part of the URL is wrong.
+        raise SettingError("REDIS_URL: its value is not like redis://host:6379/0 or unix:///path") from None
 
 
 def keyring(settings: Settings) -> Keyring:
@@ -210,7 +233,10 @@ def providers(home: House, stack: AsyncExitStack) -> dict[str, Provider]:
             home.http, settings.kavenegar_key, settings.kavenegar_sender, settings.kavenegar_url
         )
     if settings.email_provider == "smtp":
-        smtp = Smtp(settings.smtp_url, settings.mail_from, clock=now)
+        try:
+            smtp = Smtp(settings.smtp_url, settings.mail_from, clock=now)
+        except ValueError as error:
+            raise SettingError(f"SMTP_URL, MAIL_FROM: {error}") from None
         stack.push_async_callback(smtp.close)
         carriers["email"] = smtp
     return carriers
@@ -222,8 +248,8 @@ async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
     async with AsyncExitStack() as stack:
         dispatcher = Dispatcher(home.database, home.vault, providers(home, stack), clock=now, wake=home.wake)
         home.committer.wake(outbox, home.wake)
-        running = asyncio.create_task(dispatcher.run())
-        watching = asyncio.create_task(watch_codes(home))
+        running = asyncio.create_task(kept(dispatcher.run))
+        watching = asyncio.create_task(kept(partial(watch_codes, home, codes_share(home))))
         try:
             yield dispatcher
         finally:
@@ -232,15 +258,18 @@ async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
             await _cancel([watching])
 
 
-async def watch_codes(home: House) -> None:
-    """Every five minutes, what share of the one-time codes sent comes back right, by prefix. When it falls
-    somebody may be having codes sent to numbers that earn by them."""
-    share = Gauge(
+def codes_share(home: House) -> Gauge:
+    return Gauge(
         "chapar_codes_verified_share",
         "Verified ÷ sent codes of the last hour",
         ["prefix"],
         registry=home.registry,
     )
+
+
+async def watch_codes(home: House, share: Gauge) -> None:
+    """Every five minutes, what share of the one-time codes sent comes back right, by prefix. When it falls
+    somebody may be having codes sent to numbers that earn by them."""
     while True:
         try:
             for ratio in await home.services.verification.watch(now()):
@@ -266,9 +295,11 @@ def application(home: House, conversation: Conversation) -> web.Application:
         for gateway, layout in layouts(settings).items()
     }
     app = web.Application()
-    app.add_routes(
-        door.routes(conversation, doors, fallback(SORRY, home.languages), settings.trusted_proxies)
-    )
+    sorry = fallback(SORRY, home.languages)
+    try:
+        app.add_routes(door.routes(conversation, doors, sorry, settings.trusted_proxies))
+    except ValueError as error:
+        raise SettingError(f"USSD_…_OPTIONS: {error}") from None
     app.add_routes(monitor_routes(home))
     if settings.sandboxed:
         app.add_routes(sandbox.routes(home.database, home.vault, settings.sandboxed))
@@ -323,10 +354,12 @@ async def serving(home: House) -> AsyncIterator[int]:
         timers = Timers(conversation, home.sessions, home.committer, layouts(settings), now)
         if settings.embedded:
             tell(await home.publisher.publish())
+            if not home.library.names():
+                raise Refused(f"FLOWS_DIR: no flow of {settings.flows_dir} can go live; see `server.py lint`")
         elif not home.library.names():
             raise Refused("no flow is published yet; run `server.py flows publish` first")
         follow = home.publisher.follow_folder if settings.embedded else home.publisher.follow_store
-        at_work = [asyncio.create_task(timers.run()), asyncio.create_task(follow())]
+        at_work = [asyncio.create_task(kept(timers.run)), asyncio.create_task(kept(follow))]
         stack.push_async_callback(_cancel, at_work)
         runner = web.AppRunner(
             application(home, conversation),
@@ -340,13 +373,29 @@ async def serving(home: House) -> AsyncIterator[int]:
         stack.push_async_callback(conversation.settled)
         stack.push_async_callback(runner.cleanup)
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            raise Refused(f"HOST, PORT: no way to listen there: {error.strerror}") from None
         # What was built by now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         assert runner.addresses
         yield int(runner.addresses[0][1])
+
+
+async def kept(work: Callable[[], Awaitable[None]]) -> None:
+    """Does what has to be done for as long as the process lives. Should it fail, which is a defect of ours,
+    that is logged and it begins again: time-outs, publishing and sending must not end without a word."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("began again after a failure", work=getattr(work, "__qualname__", str(work)))
+            await asyncio.sleep(AGAIN)
+        else:
+            return
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import dataclasses
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,14 @@ import logs
 import sandbox
 import settings as environment
 from conversation.needs import SPECS
+from engine.findings import Finding
 from engine.library import Library
-from house import LOCALES, Refused, dispatching, house, keyring, publisher_of, serving
+from house import LOCALES, Refused, dispatching, house, keyring, prepare, publisher_of, serving
 from languages import Languages
 from records import migrate
 from records.keyring import KeyringError
 from records.unit import Unavailable
-from services.publishing import Report
+from services.publishing import Publisher, Report
 from settings import SettingError, Settings
 
 Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
@@ -70,7 +71,7 @@ async def dispatch(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def run_migrations(settings: Settings, arguments: argparse.Namespace) -> int:
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    prepare(settings)
     wanted = await migrate.pending(settings.database)
     await migrate.upgrade(settings.database)
     print(f"Migrated: {', '.join(wanted)}" if wanted else "The tables are up to date.")
@@ -78,18 +79,7 @@ async def run_migrations(settings: Settings, arguments: argparse.Namespace) -> i
 
 
 async def run_lint(settings: Settings, arguments: argparse.Namespace) -> int:
-    publisher = publisher_of(
-        dataclasses.replace(settings, flows_dir=arguments.folder),
-        Library(SPECS),
-        Languages.load(LOCALES),
-        None,
-    )
-    findings = publisher.lint()
-    for finding in findings:
-        print(f"{finding}\n    {finding.fa}")
-    errors = sum(finding.severity == "error" for finding in findings)
-    print(f"{errors} errors, {len(findings) - errors} warnings")
-    return 1 if errors else 0
+    return print_findings(examiner(settings, arguments.folder).lint())
 
 
 async def list_flows(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -109,7 +99,10 @@ async def publish_flows(settings: Settings, arguments: argparse.Namespace) -> in
 
 
 async def run_flow_tests(settings: Settings, arguments: argparse.Namespace) -> int:
-    publisher = publisher_of(settings, Library(SPECS), Languages.load(LOCALES), None)
+    publisher = examiner(settings, settings.flows_dir)
+    errors = [finding for finding in publisher.lint() if finding.severity == "error"]
+    if errors:
+        return print_findings(errors)
     if arguments.record:
         print(f"Recorded: {', '.join(publisher.record()) or 'nothing changed'}")
         return 0
@@ -142,9 +135,26 @@ async def print_config(settings: Settings, arguments: argparse.Namespace) -> int
 async def rotate_keys(settings: Settings, arguments: argparse.Namespace) -> int:
     if settings.keys:
         raise Refused("KEYS: the key ring comes from the environment; rotate it where it is kept")
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    prepare(settings)
     print(f"New records are sealed with {keyring(settings).rotate()} from the next start on.")
     return 0
+
+
+def examiner(settings: Settings, folder: Path) -> Publisher:
+    """Who looks at the flows of a folder and publishes nothing."""
+    if not any(folder.glob("*.yaml")):
+        raise Refused(f"{folder}: there is no flow file (*.yaml)")
+    look = dataclasses.replace(settings, flows_dir=folder)
+    return publisher_of(look, Library(SPECS), Languages.load(LOCALES), None)
+
+
+def print_findings(findings: Sequence[Finding]) -> int:
+    """Each finding and how many there are; the exit code."""
+    for finding in findings:
+        print(f"{finding}\n    {finding.fa}")
+    errors = sum(finding.severity == "error" for finding in findings)
+    print(f"{errors} errors, {len(findings) - errors} warnings")
+    return 1 if errors else 0
 
 
 def print_report(report: Report) -> None:

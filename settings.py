@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -44,7 +45,8 @@ def _text(value: str) -> str:
 
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
-        if not value.isascii() or not value.isdecimal() or not least <= int(value) <= most:
+        # No longer than its bounds need: Python refuses to read very long numbers, in words of its own.
+        if not value.isascii() or not value.isdecimal() or len(value) > 15 or not least <= int(value) <= most:
             raise ValueError(f"a whole number from {least} to {most}")
         return int(value)
 
@@ -80,11 +82,22 @@ def _choice(*choices: str) -> Callable[[str], str]:
 
 def _url(*schemes: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
-        if value and urlsplit(value).scheme not in schemes:
+        try:
+            parts = urlsplit(value)
+            known = parts.scheme in schemes and (parts.port or 0) >= 0
+        except ValueError:  # A port that is no number, brackets that hold no address.
+            known = False
+        if not known:
             raise ValueError(f"a URL that begins with {' or '.join(scheme + '://' for scheme in schemes)}")
         return value
 
     return parse
+
+
+def _code(value: str) -> str:
+    if not re.fullmatch(r"\*[0-9]{1,16}(?:\*[0-9]{1,16})*#", value):
+        raise ValueError("a service code such as *733#")
+    return value
 
 
 def _networks(value: str) -> Networks:
@@ -107,7 +120,7 @@ class RouteSettings:
 
     secret: str = setting("", _text, "secret that the gateway sends (query `secret`)", secret=True)
     addresses: Networks = setting((), _networks, "addresses that the gateway calls from")
-    code: str = setting("", _text, "service code where the gateway names none, such as *733#")
+    code: str = setting("", _code, "service code where the gateway names none, such as *733#")
     units: int = setting(80, _whole(20, 1_000), "UTF-16 units of one Persian screen")
     septets: int = setting(182, _whole(40, 2_000), "septets of one screen of pure GSM-7")
     strip_zwnj: bool = setting(False, _switch, "leave half-spaces out of what is sent")
@@ -202,6 +215,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         gateway: RouteSettings(**_read(RouteSettings, f"USSD_{gateway.upper()}_", environment, sources))
         for gateway in GATEWAYS
     }
+    _refuse_unknown(environment)
     settings = Settings(**values, sources=sources)
     _check(settings)
     return settings
@@ -259,6 +273,14 @@ def _shown(value: Any, secret: bool) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """A route's setting that is misspelt would leave the route as it was: open, or closed to everybody."""
+    known = {f"USSD_{gateway}_{each.name}".upper() for gateway in GATEWAYS for each in fields(RouteSettings)}
+    for name, text in sorted(environment.items()):
+        if name.startswith("USSD_") and text.strip() and name not in known:
+            raise SettingError(f"{name}: there is no such setting; `server.py config` lists them all")
 
 
 def _check(settings: Settings) -> None:

@@ -72,6 +72,18 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * _TICK
 
 
+def thread_seconds(pid: int) -> dict[int, float]:
+    """Processor time that each thread of a process took so far."""
+    taken: dict[int, float] = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            fields = (task / "stat").read_text().rpartition(")")[2].split()
+        except FileNotFoundError:
+            continue  # It has just ended.
+        taken[int(task.name)] = (int(fields[11]) + int(fields[12])) * _TICK
+    return taken
+
+
 def resident(pid: int) -> tuple[float, float]:
     """MB of memory that a process has now, and the most that it ever had; proc(5), status."""
     status = Path(f"/proc/{pid}/status").read_text().splitlines()

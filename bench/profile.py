@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.figures import Effort, Figure
 from bench.load import Plan
-from bench.machine import OTHERS, on
+from bench.machine import OTHERS, on, thread_seconds
 from bench.product import (
     ROOT,
     Broken,
@@ -35,6 +35,9 @@ from bench.stores import PostgreSQL, Redis, postgresql, redis
 
 RATE = 400  # Samples a second.
 LINES = 30  # Places shown, the dearest first.
+
+# Where a thread of a pool waits for work, which py-spy cannot always tell from working.
+WAITING = ("concurrent/futures/thread.py", "_worker")
 
 # The layer of a place in our code, by the beginning of its path; the first that fits.
 LAYERS = (
@@ -64,19 +67,22 @@ LAYERS = (
 SHARED = ("records/database", "records/driver_errors", "records/ids", "records/tables")
 # Packages that run by themselves, called by nothing of ours.
 BESIDE = {"aiohttp": "aiohttp", "asyncpg": "asyncpg's protocol", "redis": "redis-py's protocol"}
+LOOP = "event loop: sockets, and waiting for them"
+THREADS = "SQLite's threads"
 
 
 @dataclass
 class Profile:
-    """Weights (samples, or seconds) by layer, by package within a layer, and by place."""
+    """Seconds by layer, by package within a layer, and by place."""
 
     layers: Counter[str] = field(default_factory=Counter)
     packages: Counter[tuple[str, str]] = field(default_factory=Counter)
     places: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def add(self, stack: list[tuple[str, str]], weight: float) -> None:
-        """One stack of (function, file), the innermost first."""
-        layer = layer_of([file for _function, file in stack])
+    def add(self, stack: list[tuple[str, str]], weight: float, beside: str = LOOP) -> None:
+        """One stack of (function, file), the innermost first; ``beside`` is its layer where none of ours is
+        in it."""
+        layer = layer_of([file for _function, file in stack]) or beside
         function, file = stack[0]
         # Counter's values may be of any number.
         self.layers[layer] += weight  # type: ignore[assignment]
@@ -102,8 +108,11 @@ def _profiled(
         spied = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
         if spied:
             with product(settings, folder) as process, _spying(spied, process.pid, plan, folder / "stacks"):
+                before = thread_seconds(process.pid)
                 run = measured(process, plan, *stores)
-            profile = read_stacks((folder / "stacks").read_text().splitlines())
+                after = thread_seconds(process.pid)
+            took = {thread: seconds - before.get(thread, 0.0) for thread, seconds in after.items()}
+            profile = read_stacks((folder / "stacks").read_text().splitlines(), took)
         else:
             with _profiling(settings, folder) as process:
                 run = measured(process, plan, *stores)
@@ -123,7 +132,7 @@ def _spying(spy: str, pid: int, plan: Plan, stacks: Path) -> Iterator[None]:
     """py-spy at work; the stacks are there afterwards."""
     seconds = plan.warm_up + plan.seconds
     command = [spy, "record", "--pid", str(pid), "--format", "raw", "--full-filenames", "--nolineno"]
-    more = ["--rate", str(RATE), "--duration", str(int(seconds)), "--output", str(stacks)]
+    more = ["--threads", "--rate", str(RATE), "--duration", str(int(seconds)), "--output", str(stacks)]
     with on(OTHERS), stacks.with_suffix(".log").open("wb") as said:
         process = subprocess.Popen([*command, *more], stdout=said, stderr=said)
     try:
@@ -147,15 +156,26 @@ def _profiling(settings: Mapping[str, str], folder: Path) -> Iterator[Process]:
         yield process
 
 
-def read_stacks(lines: Iterable[str]) -> Profile:
-    """py-spy's raw format: ``function (file);function (file) samples``, the outermost first."""
-    profile = Profile()
+def read_stacks(lines: Iterable[str], took: Mapping[int, float]) -> Profile:
+    """py-spy's raw format: ``thread (ID): name;function (file);function (file) samples``, the outermost
+    first. The time that a thread took is spread over its samples."""
+    stacks: dict[int, list[tuple[list[tuple[str, str]], int]]] = {}
+    names: dict[int, str] = {}
     for line in lines:
         frames, _space, samples = line.rpartition(" ")
+        thread, *rest = frames.split(";")
+        number = int(thread[thread.index("(") + 1 : thread.index(")")])
+        names[number] = thread.rpartition(" ")[2]
         stack = [
-            (name, file.rstrip(")")) for name, _, file in (each.partition(" (") for each in frames.split(";"))
+            (function, file.rstrip(")")) for function, _, file in (frame.partition(" (") for frame in rest)
         ]
-        profile.add(stack[::-1], int(samples))
+        if stack and not (stack[-1][0] == WAITING[1] and stack[-1][1].endswith(WAITING[0])):
+            stacks.setdefault(number, []).append((stack[::-1], int(samples)))
+    profile = Profile()
+    for number, some in stacks.items():
+        each = took.get(number, 0.0) / sum(samples for _stack, samples in some)
+        for stack, times in some:
+            profile.add(stack, each * times, LOOP if names[number] == "MainThread" else THREADS)
     return profile
 
 
@@ -173,7 +193,7 @@ def read_cprofile(path: Path) -> Profile:
 
 
 def layer_of(files: list[str]) -> str:
-    """The layer of a stack of files, the innermost first."""
+    """The layer of a stack of files, the innermost first; "" when it is none of them."""
     for file in files:
         place = short(file)
         if package_of(file) != "chapar" or place.startswith(SHARED):
@@ -184,7 +204,7 @@ def layer_of(files: list[str]) -> str:
     for file in files:
         if (beside := BESIDE.get(package_of(file))) is not None:
             return beside
-    return "event loop and the rest"
+    return ""
 
 
 def package_of(file: str) -> str:

@@ -10,10 +10,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from bench.figures import Effort, Figure
-from bench.machine import PRODUCT, on
+from bench.machine import PRODUCT, cpu_seconds, on
 from bench.product import ROOT, Broken, environment, product
 
 FLOWS = 100
@@ -22,9 +24,17 @@ MOST = 2.0
 ALONE = ("main", "resume")
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Until it was ready: seconds by the clock, and of processor time."""
+
+    seconds: float
+    cpu: float
+
+
 def measure(effort: Effort) -> Iterator[Figure]:
-    firsts: list[float] = []
-    nexts: list[float] = []
+    firsts: list[Start] = []
+    nexts: list[Start] = []
     imports: list[float] = []
     for _round in range(effort.rounds):
         with tempfile.TemporaryDirectory(prefix="chapar-bench-") as made:
@@ -35,9 +45,19 @@ def measure(effort: Effort) -> Iterator[Figure]:
             if _published(folder) != FLOWS:
                 raise Broken(f"not all flows were published:\n{(folder / 'log').read_text()}")
             nexts.append(_started(folder))
-    beside = {"floor": sorted(imports)[len(imports) // 2], "floor_is": "importing the program"}
-    yield Figure.of(f"first start, {FLOWS} flows to lint, test and publish", firsts, "s", most=MOST, **beside)
-    yield Figure.of(f"next start, {FLOWS} flows", nexts, "s", most=MOST, **beside)
+    for name, starts in (
+        ("first start, linting, testing and publishing", firsts),
+        ("next start with", nexts),
+    ):
+        yield Figure.of(
+            f"{name} {FLOWS} flows",
+            [start.seconds for start in starts],
+            "s",
+            most=MOST,
+            floor=median(imports),
+            floor_is="importing the program",
+            note=f"{median(start.cpu for start in starts):.2f} s of processor time",
+        )
 
 
 def write_flows(folder: Path, flows: int) -> None:
@@ -70,11 +90,10 @@ def _renamed(text: str, names: list[str], number: int) -> str:
     )
 
 
-def _started(folder: Path) -> float:
-    """Seconds until it is ready."""
+def _started(folder: Path) -> Start:
     began = time.monotonic()
-    with product({"FLOWS_DIR": str(folder / "flows")}, folder):
-        return time.monotonic() - began
+    with product({"FLOWS_DIR": str(folder / "flows")}, folder) as process:
+        return Start(time.monotonic() - began, cpu_seconds(process.pid))
 
 
 def _imported(folder: Path) -> float:

@@ -150,8 +150,8 @@ outbox = Table(
     Index("ix_outbox_external", "provider", "external_id"),
     postgresql_with=UPDATED,
 )
-# Only what still has to go: the claim must not walk past finished rows.
-Index("ix_outbox_waiting", outbox.c.due_at, outbox.c.id, sqlite_where=outbox.c.finished_at.is_(None),
+# Only what still has to go, lane by lane: the claim must walk past neither finished rows nor other classes.
+Index("ix_outbox_waiting", outbox.c["class"], outbox.c.due_at, outbox.c.id, sqlite_where=outbox.c.finished_at.is_(None),
       postgresql_where=outbox.c.finished_at.is_(None))  # fmt: skip
 
 # Append-only: each try and each receipt of an outgoing message, in the order they became known.
@@ -186,6 +186,7 @@ verifications = Table(
     Index("ix_verifications_party_created", "party", "created_at"),
     Index("ix_verifications_requested_created", "requested_by", "created_at"),
     Index("ix_verifications_prefix_created", "prefix", "created_at"),
+    Index("ix_verifications_created", "created_at"),
     postgresql_with=UPDATED,
 )
 # One live code for each (purpose, number).

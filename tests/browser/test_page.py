@@ -113,13 +113,13 @@ def persian(number: int) -> str:
     return str(number).translate(str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹"))
 
 
-@pytest.mark.parametrize("text", ["hello", "a€b^", "سلام", "پیام\n1 x", "😀", "é ü Ω", "a\tb", "«1»", ""])
-async def test_measured_as_the_server_measures(handset: Handset, text: str) -> None:
-    measured = await handset.page.evaluate(
-        "async (text) => (await import('/sandbox/static/measure.js')).measure(text)", text
-    )
-    alphabet, cost = size(text)
-    assert (measured["kind"], measured["used"]) == ("septets" if alphabet == "gsm7" else "units", cost)
+async def test_measured_as_the_server_measures(handset: Handset) -> None:
+    for text in ("hello", "a€b^", "سلام", "پیام\n1 x", "😀", "é ü Ω", "a\tb", "«1»", ""):
+        measured = await handset.page.evaluate(
+            "async (text) => (await import('/sandbox/static/measure.js')).measure(text)", text
+        )
+        alphabet, cost = size(text)
+        assert (measured["kind"], measured["used"]) == ("septets" if alphabet == "gsm7" else "units", cost)
 
 
 async def test_english(handset: Handset) -> None:
@@ -152,9 +152,10 @@ async def test_a_number_that_is_none(handset: Handset) -> None:
     await expect(handset.page.locator("#number")).to_be_focused()
 
 
-@pytest.mark.parametrize("typed", ["733", "*733", "*#", "hello", "#733*"])
-async def test_what_is_no_code(handset: Handset, typed: str) -> None:
-    await handset.type(typed, "با ستاره آغاز")
+async def test_what_is_no_code(handset: Handset) -> None:
+    for typed in ("733", "*733", "*#", "hello", "#733*"):
+        await handset.type(typed, "با ستاره آغاز")
+        await handset.page.keyboard.press("Escape")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ async def http() -> AsyncIterator[ClientSession]:
 
 @pytest.fixture(scope="session")
 def published(postgresql: servers.PostgreSQL, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The name of a database that was made ready as an operator does it: migrated, and the flows published."""
+    """The name of a database made ready as an operator does it: migrated, and the flows published."""
     name = postgresql.create()
     settings = {"DATABASE_URL": postgresql.url(name), "KEYS": KEYS}
     for arguments in (["migrate"], ["flows", "publish"]):

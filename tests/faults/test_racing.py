@@ -23,10 +23,8 @@ async def test_two_processes_share_the_work(beyond_default: list[Server], http: 
 
     async def dialog(n: int) -> None:
         """Every request of it arrives at both processes, twice at each, at once."""
-        phones = [
-            Phone(http, at.url, f"+98912500{n:04d}", f"T{n}", at.secret) for at in (one, two) * COPIES
-        ]
-        screens = ()
+        phones = [Phone(http, at.url, f"+98912500{n:04d}", f"T{n}", at.secret) for at in (one, two) * COPIES]
+        screens: list[str] = []
         for step in range(len(ANSWERS) + 1):
             text = "*".join(ANSWERS[:step])
             screens = await asyncio.gather(*(phone.post(text) for phone in phones))

@@ -52,7 +52,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_waiting",
         "outbox",
-        ["due_at", "id"],
+        ["class", "due_at", "id"],
         unique=False,
         sqlite_where=sa.text("finished_at IS NULL"),
         postgresql_where=sa.text("finished_at IS NULL"),
@@ -124,6 +124,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_verifications"),
         postgresql_with={"fillfactor": "80"},
     )
+    op.create_index("ix_verifications_created", "verifications", ["created_at"], unique=False)
     op.create_index("ix_verifications_party_created", "verifications", ["party", "created_at"], unique=False)
     op.create_index(
         "ix_verifications_prefix_created", "verifications", ["prefix", "created_at"], unique=False
