@@ -1,6 +1,8 @@
 """Chapar's command line: serve, send, migrate, and what operators and developers do with flows.
 
-What each command works with is built and wired in ``house.py``; start reading there, at ``serving``.
+What each command works with is built once in ``house.py``; ``serving.py`` wires what answers, ``sending.py``
+what sends. A request enters by a door of ``ussd/``, ``conversation/`` takes the turn with the flows that
+``engine/`` advances and the services that meet their needs, ``records/`` commits it, the door answers.
 """
 
 from __future__ import annotations
@@ -25,12 +27,14 @@ import settings as environment
 from conversation.needs import SPECS
 from engine.findings import Finding
 from engine.library import Library
-from house import LOCALES, Refused, dispatching, house, keyring, prepare, publisher_of, serving
+from house import LOCALES, Refused, house, keyring, prepare, publisher_of
 from languages import Languages
 from records import migrate
 from records.keyring import KeyringError
 from records.unit import Unavailable
+from sending import dispatching
 from services.publishing import Publisher, Report
+from serving import serving
 from settings import SettingError, Settings
 
 Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]

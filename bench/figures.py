@@ -80,7 +80,7 @@ class Figure:
 
     def line(self) -> str:
         """The figure in one line for people."""
-        parts = [f"  {self.name:<46} {number(self.value):>9} {self.unit:<8}"]
+        parts = [f"  {self.name:<58} {number(self.value):>9} {self.unit:<8}"]
         if len(self.runs) > 1:
             parts.append(f"{number(min(self.runs))}–{number(max(self.runs))}")
         if self.least is not None:

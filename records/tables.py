@@ -1,6 +1,10 @@
-"""Every table. Times are ``Instant`` columns: microseconds since 1970 UTC in the database, aware datetimes in
-Python. Ids are 16 bytes, ordered by time (``records.ids``). ``sealed`` columns hold what ``records.vault``
-encrypted; ``party`` and ``index`` columns hold its keyed blind index of an address, never the address.
+"""Every table.
+
+Times are ``Instant`` columns: microseconds since 1970 UTC in the database, aware datetimes in Python. Ids are
+16 bytes, ordered by time (``records.ids``), but for ``verifications`` and ``callbacks``, where they name a place
+that only one of several racing units can take (``records.changes``). ``sealed`` columns hold what
+``records.vault`` encrypted; ``party`` and ``index`` columns hold its keyed blind index of an address, never the
+address.
 """
 
 from __future__ import annotations
@@ -150,8 +154,9 @@ outbox = Table(
     Index("ix_outbox_external", "provider", "external_id"),
     postgresql_with=UPDATED,
 )
-# Only what still has to go, lane by lane: the claim must walk past neither finished rows nor other classes.
-Index("ix_outbox_waiting", outbox.c["class"], outbox.c.due_at, outbox.c.id, sqlite_where=outbox.c.finished_at.is_(None),
+# Only what still has to go, class by class: a claim must walk past neither finished rows nor other classes.
+Index("ix_outbox_waiting", outbox.c["class"], outbox.c.due_at, outbox.c.id,
+      sqlite_where=outbox.c.finished_at.is_(None),
       postgresql_where=outbox.c.finished_at.is_(None))  # fmt: skip
 
 # Append-only: each try and each receipt of an outgoing message, in the order they became known.

@@ -1,0 +1,109 @@
+"""What sends: the providers that carry each channel, the dispatcher at work, and what is watched of both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from dispatch.dispatcher import Dispatcher, Watcher
+from dispatch.provider import Provider
+from dispatch.providers.email.smtp import Smtp
+from dispatch.providers.sandbox import Sandbox
+from dispatch.providers.sms.kavenegar import Kavenegar
+from house import House, cancel, kept, now
+from records.claims import Lane
+from records.tables import outbox
+from records.unit import Unavailable
+from settings import SettingError
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
+    """A dispatcher at work; on the way out it finishes what it has begun."""
+    async with AsyncExitStack() as stack:
+        dispatcher = Dispatcher(
+            home.database,
+            home.vault,
+            providers(home, stack),
+            clock=now,
+            wake=home.wake,
+            watch=outcomes(home.registry),
+        )
+        home.committer.wake(outbox, home.wake)
+        running = asyncio.create_task(kept(dispatcher.run))
+        watching = asyncio.create_task(kept(partial(watch_codes, home, codes_share(home))))
+        try:
+            yield dispatcher
+        finally:
+            dispatcher.stop()
+            await running
+            await cancel([watching])
+
+
+def providers(home: House, stack: AsyncExitStack) -> dict[str, Provider]:
+    """Who carries the messages of each channel."""
+    settings = home.settings
+    carriers: dict[str, Provider] = {channel: Sandbox(channel) for channel in ("sms", "voice", "email")}
+    if settings.sms_provider == "kavenegar":
+        carriers["sms"] = Kavenegar(
+            home.http, settings.kavenegar_key, settings.kavenegar_sender, settings.kavenegar_url
+        )
+    if settings.email_provider == "smtp":
+        try:
+            smtp = Smtp(settings.smtp_url, settings.mail_from, clock=now)
+        except ValueError as error:
+            raise SettingError(f"SMTP_URL, MAIL_FROM: {error}") from None
+        stack.push_async_callback(smtp.close)
+        carriers["email"] = smtp
+    return carriers
+
+
+def outcomes(registry: CollectorRegistry) -> Watcher:
+    """Counts what became of messages, and how long they waited for it."""
+    counted = Counter(
+        "chapar_messages", "Attempts to send, by outcome", ["channel", "class", "outcome"], registry=registry
+    )
+    waiting = Histogram(
+        "chapar_message_wait_seconds",
+        "Seconds from when a message was due to the end of the attempt",
+        ["class"],
+        buckets=(0.05, 0.1, 0.3, 1, 3, 10, 30, 120, 600),
+        registry=registry,
+    )
+
+    def watch(lane: Lane, outcome: str, waited: timedelta) -> None:
+        channel, klass = lane
+        counted.labels(channel, klass, outcome).inc()
+        waiting.labels(klass).observe(waited.total_seconds())
+
+    return watch
+
+
+def codes_share(home: House) -> Gauge:
+    """What ``watch_codes`` keeps up to date."""
+    return Gauge(
+        "chapar_codes_verified_share",
+        "Verified ÷ sent codes of the last hour",
+        ["prefix"],
+        registry=home.registry,
+    )
+
+
+async def watch_codes(home: House, share: Gauge) -> None:
+    """Every five minutes, what share of the one-time codes sent comes back right, by prefix. When it falls
+    somebody may be having codes sent to numbers that earn by them."""
+    while True:
+        try:
+            for ratio in await home.services.verification.watch(now()):
+                share.labels(ratio.prefix).set(ratio.share)
+        except Unavailable:
+            log.warning("the codes' share waits for the database")
+        await asyncio.sleep(300)

@@ -1,0 +1,163 @@
+"""What answers: the conversation, every route beside its rule, and the service at work on its port."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+from aiohttp import web
+from sqlalchemy import select
+
+import sandbox
+from conversation.conversation import Conversation
+from conversation.fallback import SORRY, fallback
+from conversation.measures import Measures
+from conversation.meeting import Needs
+from conversation.timers import Timers
+from conversation.turns import Turns
+from house import House, Refused, cancel, kept, layouts, now
+from records import claims
+from sending import dispatching
+from services.publishing import tell
+from settings import SettingError
+from ussd import door
+from ussd.exchange import Route
+from web import monitor
+from web.access import LOOPBACK, AnyOf, RouteSecret
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def serving(home: House) -> AsyncIterator[int]:
+    """The service at work on its port, with its timers and all that it follows; the port."""
+    settings = home.settings
+    async with AsyncExitStack() as stack:
+        if settings.dispatches:
+            await stack.enter_async_context(dispatching(home))
+        conversation = conversation_of(home)
+        timers = Timers(conversation, home.sessions, home.committer, layouts(settings), now)
+        if settings.embedded:
+            tell(await home.publisher.publish())
+            if not home.library.names():
+                raise Refused(f"FLOWS_DIR: no flow of {settings.flows_dir} can go live; see `server.py lint`")
+        elif not home.library.names():
+            raise Refused("no flow is published yet; run `server.py flows publish` first")
+        follow = home.publisher.follow_folder if settings.embedded else home.publisher.follow_store
+        at_work = [asyncio.create_task(kept(timers.run)), asyncio.create_task(kept(follow))]
+        stack.push_async_callback(cancel, at_work)
+        runner = web.AppRunner(
+            application(home, conversation),
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=settings.turn_deadline + 1,
+        )
+        await runner.setup()
+        # Taken apart in this order: no new request, also on connections that are kept open; requests under
+        # way are answered; turns without a request end; then everything else stops.
+        stack.push_async_callback(conversation.settled)
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            raise Refused(f"HOST, PORT: no way to listen there: {error.strerror}") from None
+        # What was built by now lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        assert runner.addresses
+        yield int(runner.addresses[0][1])
+
+
+def conversation_of(home: House) -> Conversation:
+    """Who takes the turns of this process."""
+    settings, measured = home.settings, Measures(home.registry)
+    turns = Turns(
+        library=home.library,
+        load_flow=home.publisher.flow,
+        sessions=home.sessions,
+        committer=home.committer,
+        needs=Needs(home.services, measured, settings.need_deadline),
+        subscribers=home.services.subscribers,
+        languages=home.languages,
+        clock=now,
+        measured=measured,
+    )
+    return Conversation(
+        turns=turns,
+        sessions=home.sessions,
+        vault=home.vault,
+        languages=home.languages,
+        clock=now,
+        measured=measured,
+        deadline=settings.turn_deadline,
+        in_flight=settings.turns_in_flight,
+    )
+
+
+def application(home: House, conversation: Conversation) -> web.Application:
+    """Every route, each beside its rule."""
+    settings = home.settings
+    doors = {
+        gateway: door.Door(
+            Route(gateway, layout, settings.routes[gateway].code, dict(settings.routes[gateway].options)),
+            RouteSecret(
+                settings.routes[gateway].secret.encode() or None,
+                settings.routes[gateway].addresses,
+                loopback_only_without=settings.embedded,
+                trusted_proxies=settings.trusted_proxies,
+            ),
+        )
+        for gateway, layout in layouts(settings).items()
+    }
+    app = web.Application()
+    sorry = fallback(SORRY, home.languages)
+    try:
+        app.add_routes(door.routes(conversation, doors, sorry, settings.trusted_proxies))
+    except ValueError as error:
+        raise SettingError(f"USSD_…_OPTIONS: {error}") from None
+    app.add_routes(monitor_routes(home))
+    if settings.sandboxed:
+        app.add_routes(sandbox.routes(home.database, home.vault, settings.sandboxed))
+    return app
+
+
+def monitor_routes(home: House) -> list[web.RouteDef]:
+    """Health and metrics."""
+    committer, cache = home.committer, home.cache
+    depth: dict[str, int] = {}
+
+    async def read_depth() -> None:
+        depth.clear()
+        depth.update(await claims.depth(home.database))
+
+    async def database() -> None:
+        await home.database.read(select(1))
+
+    async def flows() -> None:
+        home.library.live("main")
+
+    home.registry.register(
+        monitor.Readings(
+            {
+                "chapar_commits": ("Transactions of turns", lambda: committer.batches),
+                "chapar_committed_units": ("Units of work committed", lambda: committer.units),
+                "chapar_commit_largest": ("Units in the largest transaction", lambda: committer.largest),
+                "chapar_commit_waiting": ("Units that wait for a transaction", lambda: committer.waiting),
+                "chapar_cache_hits": ("Sessions found in the cache", lambda: cache.hits),
+                "chapar_cache_misses": ("Sessions not found in the cache", lambda: cache.misses),
+                "chapar_cache_errors": ("Cache errors", lambda: cache.errors),
+                "chapar_queue_depth": ("Messages that wait to be sent", lambda: sum(depth.values())),
+            }
+        )
+    )
+    addresses = RouteSecret(
+        networks=home.settings.monitor_addresses, trusted_proxies=home.settings.trusted_proxies
+    )
+    return monitor.routes(
+        {"database": database, "flows": flows}, home.registry, read_depth, AnyOf((LOOPBACK, addresses))
+    )
