@@ -132,8 +132,9 @@ def monitor_routes(home: House) -> list[web.RouteDef]:
     depth: dict[str, int] = {}
 
     async def read_depth() -> None:
+        found = await claims.depth(home.database)
         depth.clear()
-        depth.update(await claims.depth(home.database))
+        depth.update(found)
 
     async def database() -> None:
         await home.database.read(select(1))

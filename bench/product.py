@@ -146,8 +146,9 @@ def started(
     try:
         until = time.monotonic() + READY_WITHIN
         while not answers(port, ready):
-            if process.poll() is not None or time.monotonic() > until:
-                raise Broken(f"{' '.join(command)} is not ready:\n{log.read_text(errors='replace')[-2_000:]}")
+            if (ended := process.poll()) is not None or time.monotonic() > until:
+                why = "is not ready" if ended is None else f"ended with {ended}"
+                raise Broken(f"{' '.join(command)} {why}: {log.read_text(errors='replace')[-2_000:]}")
             time.sleep(0.01)
         yield Process(process.pid, port)
     finally:

@@ -10,6 +10,7 @@ from time import perf_counter
 import structlog
 
 from conversation import measures
+from conversation.deadlines import Deadlines
 from conversation.fallback import BUSY, LATER, SORRY, fallback
 from conversation.incoming import Caller, Departure, Incoming, Reply
 from conversation.lease import Leases
@@ -46,7 +47,7 @@ class Conversation:
         self._languages = languages
         self._clock = clock
         self._measured = measured
-        self._deadline = deadline
+        self._deadlines = Deadlines(deadline)
         self._most = in_flight
         self._running = 0
         self._leases = Leases()
@@ -61,31 +62,31 @@ class Conversation:
         once, so that those under way end in time.
         """
         if self._running >= self._most:
-            self._measured.turns[measures.BUSY].inc()
+            self._measured.turns[measures.BUSY] += 1
             return fallback(BUSY, self._languages)
         began = perf_counter()
         self._running += 1
         self._idle.clear()
         request = Request.of(incoming, self._vault, self._clock())
         try:
-            async with asyncio.timeout(self._deadline):
+            async with self._deadlines.bound():
                 return await self._once(request)
         except TimeoutError:
-            self._measured.turns[measures.SLOW].inc()
+            self._measured.turns[measures.SLOW] += 1
             return fallback(LATER, self._languages, request.language)
         except Unavailable:
-            self._measured.turns[measures.UNAVAILABLE].inc()
+            self._measured.turns[measures.UNAVAILABLE] += 1
             return fallback(LATER, self._languages, request.language)
         except Exception:
             # The person is owed an answer whatever went wrong; the operator finds the reason in the log.
             log.exception("turn failed", route=incoming.caller.route)
-            self._measured.turns[measures.BROKEN].inc()
+            self._measured.turns[measures.BROKEN] += 1
             return fallback(SORRY, self._languages, request.language)
         finally:
             self._running -= 1
             if not self._running:
                 self._idle.set()
-            self._measured.seconds.observe(perf_counter() - began)
+            self._measured.took(perf_counter() - began)
 
     async def depart(self, departure: Departure) -> None:
         """The dialog is over on the gateway's side. The session stays as it is, to be gone on with."""
@@ -117,7 +118,7 @@ class Conversation:
         flight = (request.key, request.incoming.raw)
         if (running := self._flights.get(flight)) is not None:
             reply = await asyncio.shield(running)
-            self._measured.turns[measures.STORED].inc()
+            self._measured.turns[measures.STORED] += 1
             return reply
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._flights[flight] = answer

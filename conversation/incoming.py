@@ -1,16 +1,19 @@
-"""What a channel hands to the conversation, and what it gets back."""
+"""What a channel hands to the conversation, and what it gets back.
+
+Structs of msgspec, because one of each is made for every turn: a frozen dataclass takes five times as long.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from engine.layout import Layout
 from engine.turn import Screen
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who speaks, over which door. ``session`` is the gateway's own id of the dialog; ``address`` an msisdn
     in E.164 (``+989121234567``) or the channel's own id of the person. ``peer`` is the address of whoever
     made the request. ``verified``: the channel itself vouches for the address (the network does on USSD)."""
@@ -24,8 +27,7 @@ class Caller:
     verified: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True):
     """One request of a channel, parsed.
 
     ``text`` is what was typed. With ``cumulative`` it is all that was typed in this session, joined by
@@ -47,8 +49,7 @@ class Incoming:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Departure:
+class Departure(msgspec.Struct, frozen=True):
     """The gateway says that the dialog is over. ``reason``: ended, aborted, timeout, failed. The session is
     parked: who dials again soon may go on."""
 
@@ -57,8 +58,7 @@ class Departure:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """``screen`` to show; ``replies``: whether an answer is expected, else the channel closes the dialog.
     ``language`` is the person's, for what a channel adds in its own words."""
 

@@ -58,5 +58,5 @@ class Needs:
             log.exception("need failed", need=need.name)
             met, writes = Met(FAILED), unit
         unit.become(writes)
-        self._measured.needs.labels(need.name, met.outcome).inc()
+        self._measured.needs[need.name, met.outcome] += 1
         return met

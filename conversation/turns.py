@@ -71,7 +71,7 @@ class Turns:
             try:
                 return await self._try(request, fresh=attempt > 0)
             except Conflict:
-                self._measured.conflicts.inc()
+                self._measured.conflicts += 1
             except UnknownVersion as missing:
                 await self._learn(missing)
         raise Unavailable("a turn met a conflict each time")
@@ -127,14 +127,14 @@ class Turns:
             found = read_request(last, request)
             # The conflict may have been with this very request, taken earlier than the last turn.
             if fresh and (before := await self._taken(request, last)) is not None:
-                self._measured.turns[measures.STORED].inc()
+                self._measured.turns[measures.STORED] += 1
                 return _reply(before)
             if isinstance(found, Step):
                 return await self._step(request, last.session, found)
             if not isinstance(found, Anew):
                 return await self._again(request, last, found)
         elif request.incoming.begins is False:
-            self._measured.turns[measures.OVER].inc()
+            self._measured.turns[measures.OVER] += 1
             return fallback(OVER, self._languages, _spoken(arrival))
         if arrival is None:
             arrival = await self._sessions.arrival(request.key, request.kind, request.party, channel)
@@ -143,11 +143,11 @@ class Turns:
     async def _again(self, request: Request, last: TurnRecord, found: Repeated | Earlier | Over) -> Reply:
         """A request that is no new step: the screen that is stored for it."""
         if isinstance(found, Over):
-            self._measured.turns[measures.OVER].inc()
+            self._measured.turns[measures.OVER] += 1
             return fallback(OVER, self._languages, last.session.language)
         if isinstance(found, Earlier):
             last = await self._taken(request, last) or last
-        self._measured.turns[measures.STORED].inc()
+        self._measured.turns[measures.STORED] += 1
         return _reply(last)
 
     async def _taken(self, request: Request, last: TurnRecord) -> TurnRecord | None:
@@ -223,9 +223,9 @@ class Turns:
         )
         await self._committer.commit(unit)
         self._sessions.remember(request.key, value)
-        self._measured.turns[measures.ANSWERED].inc()
+        self._measured.turns[measures.ANSWERED] += 1
         if turn.outcome:
-            self._measured.ended.labels(turn.outcome).inc()
+            self._measured.ended[turn.outcome] += 1
         return _reply(record)
 
     # The engine and what it needs.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import msgspec
@@ -11,8 +10,7 @@ import msgspec
 from engine.session import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(msgspec.Struct, frozen=True):
     """What arrived. ``start``: ``text`` is a dialled code (``*733*2*1#``) or a word, or is empty;
     ``text``: an answer; ``timeout``: the time of the present state is over.
 
@@ -25,23 +23,21 @@ class Input:
     answers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(msgspec.Struct, frozen=True):
     """What a flow asks the outside for, with its arguments filled in."""
 
     name: str
     arguments: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(msgspec.Struct, frozen=True):
     """How a need was met: the outcome that the flow goes on by, and the values it may read from then on.
 
     The value ``language`` changes the session's language as well.
     """
 
     outcome: str
-    values: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value] = msgspec.field(default_factory=dict)
 
 
 class Option(msgspec.Struct, frozen=True, array_like=True):
@@ -63,8 +59,7 @@ class Screen(msgspec.Struct, frozen=True, array_like=True):
     pages: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """One input and what it caused. ``replies``: whether an answer is expected, else the session is over.
     ``trail``: the states entered, ``flow:state``. ``outcome``: how the session ended, "" while it goes on.
     ``secret``: the input answered a question whose answers are nobody's to read later."""

@@ -238,6 +238,9 @@ def _sqlite(where: URL, patience: float, *, writes: bool = False) -> Engine:
             "journal_mode = WAL",
             "synchronous = FULL",  # In WAL mode only FULL makes a commit survive a power cut.
             "foreign_keys = ON",
+            # A checkpoint copies pages into the file and waits for the disk: rarely, and pages that were
+            # written many times meanwhile once.
+            "wal_autocheckpoint = 16000",
             "cache_size = -16000" if writes else "cache_size = -4000",  # KiB.
         ):
             cursor.execute(f"PRAGMA {pragma}")

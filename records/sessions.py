@@ -148,7 +148,7 @@ class SessionStore:
         """
         session = record.session
         header = session.id + session.sequence.to_bytes(_SEQUENCE)
-        content = self._vault.seal(self._encoder.encode(record), b"turn" + header)
+        content = self._vault.seal(self._encoder.encode(record), b"turn" + header, session.id)
         unit.insert(
             turns,
             {
@@ -240,7 +240,7 @@ class SessionStore:
         )
 
     def _read(self, value: bytes) -> TurnRecord:
-        content = self._vault.open(value[_HEADER:], b"turn" + value[:_HEADER])
+        content = self._vault.open(value[_HEADER:], b"turn" + value[:_HEADER], value[:16])
         return self._decoder.decode(content)
 
     def _refill(self, key: bytes, stored: StoredTurn | None) -> TurnRecord | None:

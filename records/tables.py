@@ -1,10 +1,10 @@
 """Every table.
 
 Times are ``Instant`` columns: microseconds since 1970 UTC in the database, aware datetimes in Python. Ids are
-16 bytes, ordered by time (``records.ids``), but for ``verifications`` and ``callbacks``, where they name a place
-that only one of several racing units can take (``records.changes``). ``sealed`` columns hold what
-``records.vault`` encrypted; ``party`` and ``index`` columns hold its keyed blind index of an address, never the
-address.
+16 bytes, ordered by time (``records.ids``), but for ``verifications`` and ``callbacks``, where they name a
+place that only one of several racing units can take (``records.changes``). ``sealed`` columns hold what
+``records.vault`` encrypted; ``party`` and ``index`` columns hold its keyed blind index of an address, never
+the address.
 """
 
 from __future__ import annotations

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import settings
-from house import application, conversation_of, house
-from tests.running import KEYS
-from web.access import LOOPBACK, AnyOf, Loopback, Public, RouteSecret, rule_of, unguarded_routes
+from house import House, house
+from records.outbox import queue
+from records.unit import Unit
+from serving import application, conversation_of
+from tests.running import SECRET
+from web.access import LOOPBACK, AnyOf, Public, RouteSecret, rule_of, unguarded_routes
 
-SECRET = "open-sesame"
+KAVENEGAR = {"SMS_PROVIDER": "kavenegar", "KAVENEGAR_KEY": "k"}
+SMTP = {"EMAIL_PROVIDER": "smtp", "SMTP_URL": "smtp://localhost", "MAIL_FROM": "noreply@example.ir"}
 
 
-@pytest.fixture
-async def app(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[web.Application]:
-    """The application as it is served; a test may name settings."""
-    given: dict[str, str] = getattr(request, "param", {})
-    async with house(settings.load({"DATA_DIR": str(tmp_path), **given})) as home:
-        yield application(home, conversation_of(home))
+@asynccontextmanager
+async def built(**given: str) -> AsyncIterator[tuple[House, web.Application]]:
+    """The application as it is served with these settings."""
+    async with house(settings.load(given)) as home:
+        yield home, application(home, conversation_of(home))
 
 
 def rules(app: web.Application) -> dict[str, Any]:
-    """Path → the rule of each of its routes, which must be the same one."""
+    """Path → the rule of its routes, which is the same for each."""
+    assert unguarded_routes(app) == []
     found: dict[str, Any] = {}
     for route in app.router.routes():
         assert route.resource is not None
@@ -36,54 +42,74 @@ def rules(app: web.Application) -> dict[str, Any]:
     return found
 
 
-async def test_every_route_has_a_rule(app: web.Application) -> None:
-    assert unguarded_routes(app) == []
+def gateway(path: str) -> str:
+    return path.split("/")[2].partition("{")[0]
 
 
-async def test_the_rules_of_the_embedded_default(app: web.Application) -> None:
-    found = rules(app)
-    ussd = {path: rule for path, rule in found.items() if path.startswith("/ussd/")}
-    others = {path: rule for path, rule in found.items() if path not in ussd}
-    assert isinstance(ussd.pop("/ussd/{gateway}{tail}"), Public), "it answers 404 and 405 alone"
-    # In the embedded default every gateway is open to this machine.
-    assert {path.split("/")[2].partition("{")[0] for path in ussd} == set(settings.GATEWAYS)
-    assert all(rule == RouteSecret(loopback_only_without=True) for rule in ussd.values())
-    assert others == {
+async def test_the_embedded_default_is_open_to_this_machine(tmp_path: Path) -> None:
+    async with built(DATA_DIR=str(tmp_path)) as (_home, app):
+        found = rules(app)
+    assert found.pop("/ussd/{gateway}{tail}") == Public(), "it answers 404 and 405 alone"
+    doors = {path: found.pop(path) for path in list(found) if path.startswith("/ussd/")}
+    assert {gateway(path) for path in doors} == set(settings.GATEWAYS)
+    assert all(rule == RouteSecret(loopback_only_without=True) for rule in doors.values())
+    assert found == {
         "/healthz": Public(),
         "/readyz": Public(),
         "/metrics": AnyOf((LOOPBACK, RouteSecret())),
-        "/": Loopback(),
-        "/sandbox/static/{name}": Loopback(),
-        "/sandbox/messages": Loopback(),
+        "/": LOOPBACK,
+        "/sandbox/static/{name}": LOOPBACK,
+        "/sandbox/messages": LOOPBACK,
     }
 
 
-BEYOND = {"DATABASE_URL": "", "KEYS": KEYS, "USSD_NALO_SECRET": SECRET}
+async def test_beyond_the_default_each_door_has_its_own_lock(tmp_path: Path) -> None:
+    # The embedded default makes the tables.
+    async with built(DATA_DIR=str(tmp_path)):
+        pass
+    proxies, network = (ip_network("10.0.0.0/8"),), (ip_network("192.0.2.0/24"),)
+    async with built(
+        DATA_DIR=str(tmp_path),
+        DATABASE_URL=f"sqlite:///{tmp_path}/chapar.sqlite3",
+        USSD_NALO_SECRET=SECRET,
+        USSD_INOTI_ADDRESSES="192.0.2.0/24",
+        MONITOR_ADDRESSES="192.0.2.0/24",
+        TRUSTED_PROXIES="10.0.0.0/8",
+        **KAVENEGAR,
+        **SMTP,
+    ) as (_home, app):
+        found = rules(app)
+    doors = {gateway(path): rule for path, rule in found.items() if path.startswith("/ussd/")}
+    doors.pop("")
+    locks = {
+        "nalo": RouteSecret(SECRET.encode(), trusted_proxies=proxies),
+        "inoti": RouteSecret(networks=network, trusted_proxies=proxies),
+    }
+    closed = RouteSecret(trusted_proxies=proxies)
+    assert doors == {name: locks.get(name, closed) for name in settings.GATEWAYS}
+    assert found["/metrics"] == AnyOf((LOOPBACK, RouteSecret(networks=network, trusted_proxies=proxies)))
 
 
-@pytest.mark.parametrize(
-    "app",
-    [
-        {
-            "SMS_PROVIDER": "kavenegar",
-            "KAVENEGAR_KEY": "k",
-            "EMAIL_PROVIDER": "smtp",
-            "SMTP_URL": "smtp://localhost",
-            "MAIL_FROM": "noreply@example.ir",
-        }
-    ],
-    indirect=True,
-)
-async def test_the_sandbox_shows_no_channel_that_somebody_carries(app: web.Application) -> None:
+async def test_the_sandbox_shows_no_channel_that_somebody_carries(tmp_path: Path) -> None:
     """What goes by Kavenegar holds people's one-time codes."""
-    async with TestClient(TestServer(app)) as client:
-        response = await client.get("/sandbox/messages")
-        assert response.status == 200
-        assert (await response.json())["messages"] == []
+    async with (
+        built(DATA_DIR=str(tmp_path), **KAVENEGAR) as (home, app),
+        TestClient(TestServer(app)) as client,
+    ):
+        unit, now = Unit(), datetime.now(UTC)
+        for channel, kind, to in (("sms", "msisdn", "+989121234567"), ("email", "email", "sara@example.ir")):
+            queue(
+                unit, home.vault, now=now, channel=channel, klass="otp", kind=kind, to=to,
+                body="123456", lifetime=timedelta(minutes=2),
+            )  # fmt: skip
+        await home.committer.commit(unit)
+        async with client.get("/sandbox/messages") as response:
+            shown = (await response.json())["messages"]
+    assert [message["channel"] for message in shown] == ["email"]
 
 
-async def test_what_there_is_not(app: web.Application) -> None:
-    async with TestClient(TestServer(app)) as client:
-        for path, status in (("/ussd/huawei", 404), ("/elsewhere", 404), ("/ussd/nalo", 405)):
-            response = await client.get(path)
-            assert response.status == status, path
+async def test_what_there_is_not(tmp_path: Path) -> None:
+    async with built(DATA_DIR=str(tmp_path)) as (_home, app), TestClient(TestServer(app)) as client:
+        for path, status in (("/ussd/huawei", 404), ("/ussd/nalo", 405), ("/elsewhere", 404)):
+            async with client.get(path) as response:
+                assert response.status == status, path

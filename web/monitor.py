@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
+import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from web.access import Public, Rule, guarded
+
+log = structlog.get_logger()
 
 Check = Callable[[], Awaitable[None]]
 
@@ -34,7 +37,8 @@ def routes(
     """``checks`` are what ``/readyz`` asks, by name; each raises when its part is not ready.
 
     ``/healthz`` and ``/readyz`` tell nothing but up or down; ``rule`` guards the metrics. ``before_metrics``
-    refreshes the readings that need a query.
+    refreshes the readings that need a query; when it fails they stay as they were, for the metrics are wanted
+    most while something is away.
     """
 
     async def healthz(request: web.Request) -> web.Response:
@@ -54,7 +58,10 @@ def routes(
         return web.json_response({"ready": ready, "checks": states}, status=200 if ready else 503)
 
     async def metrics(request: web.Request) -> web.Response:
-        await before_metrics()
+        try:
+            await before_metrics()
+        except Exception as error:
+            log.warning("metrics not refreshed", error=type(error).__name__)
         return web.Response(
             body=generate_latest(registry),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},

@@ -38,11 +38,11 @@ async def test_the_database_away_for_five_seconds(
             dialling = [
                 Phone(http, server.url, f"+98913100{n:04d}", f"D{n}", server.secret) for n in range(20)
             ]
-            screens = await asyncio.gather(
-                *(each.dial() for each in dialling), *(phone.type(ANSWERS[1]) for _copy in range(1))
-            )
+            screens = await asyncio.gather(*(each.dial() for each in dialling), phone.type(ANSWERS[1]))
             assert all(screen.startswith(AWAY) for screen in screens), screens
             assert not await server.ready(), "the load balancer is told"
+            async with http.get(f"{server.url}/metrics") as response:
+                assert 'chapar_turns_total{result="unavailable"} 21.0' in await response.text()
             await away
         finally:
             postgresql.thaw()

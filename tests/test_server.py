@@ -1,0 +1,277 @@
+"""The command line, each command as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, ClientTimeout
+
+import settings
+from house import Refused, house
+from records.keyring import KeyringError
+from serving import serving
+from settings import SettingError
+from tests.running import KEYS, ROOT, Phone, Server, command, within
+
+COMPLAINT = ("2", "2", "سه روز است قطع است", "1")
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[ClientSession]:
+    async with ClientSession(timeout=ClientTimeout(total=15)) as session:
+        yield session
+
+
+@pytest.fixture
+def flows(tmp_path: Path) -> Path:
+    """A copy of the flows, to spoil."""
+    return Path(shutil.copytree(ROOT / "flows", tmp_path / "flows"))
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def test_help_tells_all(tmp_path: Path) -> None:
+    done = command("--help", folder=tmp_path)
+    assert done.returncode == 0
+    for name in ("serve", "dispatch", "migrate", "lint", "dial", "flows", "config", "keys"):
+        assert f"\n    {name} " in done.stdout, name
+    done = command("flows", "--help", folder=tmp_path)
+    assert all(f"\n    {name} " in done.stdout for name in ("list", "publish", "test"))
+    assert not (tmp_path / "var").exists(), "asking for help writes nothing"
+
+
+def test_a_command_that_there_is_not(tmp_path: Path) -> None:
+    done = command("fly", folder=tmp_path)
+    assert done.returncode == 2
+    assert "invalid choice: 'fly'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_lint(tmp_path: Path, flows: Path) -> None:
+    done = command("lint", str(flows), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "0 errors, 0 warnings\n")
+    change(flows / "main.yaml", "go: callback}", "go: nowhere}")
+    done = command("lint", str(flows), folder=tmp_path)
+    assert done.returncode == 1
+    found, explained, *_others, count = done.stdout.splitlines()
+    number = next(
+        number
+        for number, line in enumerate((flows / "main.yaml").read_text("utf-8").splitlines(), 1)
+        if "go: nowhere}" in line
+    )
+    assert found.startswith(f"{flows}/main.yaml:{number} error unknown-state (states.home.options.5.go): ")
+    assert "«nowhere»" in explained
+    assert not count.startswith("0 errors")
+    done = command("lint", str(tmp_path / "nowhere"), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"server.py: {tmp_path / 'nowhere'}: there is no flow file (*.yaml)\n"
+    assert not (tmp_path / "var").exists(), "looking writes nothing"
+
+
+def test_flow_tests_are_run_and_recorded(tmp_path: Path, flows: Path) -> None:
+    given = {"FLOWS_DIR": str(flows)}
+    change(flows / "resume.yaml", "گفتگوی قبلی ناتمام ماند.", "گفتگوی پیشین ناتمام ماند.")
+    done = command("flows", "test", folder=tmp_path, settings=given)
+    assert done.returncode == 1
+    assert f"{flows}/tests/resume.yaml:" in done.stdout
+    assert "- گفتگوی قبلی ناتمام ماند.\n+ گفتگوی پیشین ناتمام ماند.\n" in done.stdout
+    assert not done.stdout.splitlines()[-1].endswith(" 0 failed")
+
+    done = command("flows", "test", "--record", folder=tmp_path, settings=given)
+    assert done.returncode == 0
+    assert done.stdout == f"Recorded: {flows}/tests/resume.yaml\n"
+    recorded = (flows / "tests" / "resume.yaml").read_text("utf-8")
+    before = (ROOT / "flows" / "tests" / "resume.yaml").read_text("utf-8")
+    new = "گفتگوی پیشین ناتمام ماند."
+    for old in ("گفتگوی قبلی ناتمام ماند.", "Your last session was not finished."):
+        before = before.replace(old, new)  # The catalogue does not know the new text yet.
+    assert recorded == before, "nothing else is touched"
+
+    done = command("flows", "test", folder=tmp_path, settings=given)
+    assert done.returncode == 0
+    assert done.stdout.endswith(" passed, 0 failed\n")
+
+    change(flows / "resume.yaml", "start: ask", "start: nowhere")
+    for arguments in (["test"], ["test", "--record"]):
+        done = command("flows", *arguments, folder=tmp_path, settings=given)
+        assert done.returncode == 1
+        assert "unknown-state" in done.stdout
+        assert "Traceback" not in done.stderr
+    assert (flows / "tests" / "resume.yaml").read_text("utf-8") == recorded
+
+
+def test_beyond_the_default_an_operator_migrates_and_publishes(tmp_path: Path, flows: Path) -> None:
+    given = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/records/chapar.sqlite3",
+        "KEYS": KEYS,
+        "FLOWS_DIR": str(flows),
+    }
+
+    def run(*arguments: str) -> tuple[int, str]:
+        done = command(*arguments, folder=tmp_path, settings=given)
+        lines = done.stderr.splitlines()
+        return done.returncode, done.stdout + "\n".join(line for line in lines if not line.startswith("{"))
+
+    assert run("serve") == (
+        2,
+        "server.py: DATABASE_URL: its tables are not up to date; run `server.py migrate` first",
+    )
+    assert run("migrate") == (0, "Migrated: 0001\n")
+    assert run("migrate") == (0, "The tables are up to date.\n")
+    assert run("serve") == (2, "server.py: no flow is published yet; run `server.py flows publish` first")
+    code, told = run("flows", "publish")
+    assert code == 0
+    assert told.startswith("Published: advertising, callback, complaint, ")
+    code, first = run("flows", "list")
+    assert code == 0
+    assert len(first.splitlines()) == len([*flows.glob("*.yaml")])
+    assert "ثبت شکایت" in first
+
+    # One file is changed well, another is spoilt: the well one goes, and it is said why the other does not.
+    change(flows / "callback.yaml", "# ", "# دگرگون: ")
+    change(flows / "resume.yaml", "start: ask", "start: nowhere")
+    code, told = run("flows", "publish")
+    assert code == 1
+    assert f"{flows}/resume.yaml:" in told
+    assert "unknown-state" in told
+    assert told.endswith("Published: callback\n")
+    code, second = run("flows", "list")
+    changed = {line.split()[0] for line in set(second.splitlines()) - set(first.splitlines())}
+    assert changed == {"callback"}
+
+
+def test_config_tells_every_setting_and_masks_secrets(tmp_path: Path) -> None:
+    given = {
+        "DATABASE_URL": "postgresql://chapar:hidden@db/chapar",
+        "KEYS": '"hidden"',
+        "USSD_NALO_SECRET": "hidden",
+        "USSD_NALO_ADDRESSES": "192.0.2.0/24",
+    }
+    done = command("config", folder=tmp_path, settings=given)
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    values = dict(line.partition("=")[::2] for line in lines[::2])
+    told = dict(zip(values, lines[1::2], strict=True))
+    assert list(values) == [name for name, *_others in settings.describe(settings.load({}))]
+    assert values["USSD_NALO_ADDRESSES"] == "192.0.2.0/24"
+    assert values["DATABASE_URL"] == values["KEYS"] == values["USSD_NALO_SECRET"] == "••••"
+    assert values["TURN_DEADLINE"] == "8.0"
+    assert told["USSD_NALO_SECRET"].endswith(" (environment)")
+    assert told["TURN_DEADLINE"].endswith("fallback screen (default)")
+    assert "hidden" not in done.stdout + done.stderr
+
+
+@within(90)
+async def test_keys_are_rotated_and_old_records_are_still_read(tmp_path: Path, http: ClientSession) -> None:
+    server = Server(tmp_path / "one")
+    keys = server.data / "keys.json"
+    async with server:
+        before = Phone(http, server.url)
+        filed = await before.walk(*COMPLAINT)
+        assert "ثبت شد" in filed
+        assert keys.stat().st_mode & 0o777 == 0o600
+        assert server.data.stat().st_mode & 0o777 == 0o700
+        # Rotated while it serves: the process goes on with its own key, and with the new one after a restart.
+        done = command("keys", "rotate", folder=server.folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "k2" in done.stdout
+        assert keys.stat().st_mode & 0o777 == 0o600
+        assert await before.post(before.text) == filed
+        meanwhile = Phone(http, server.url, "+989351112233", "S2")
+        assert "ثبت شد" in (last := await meanwhile.walk(*COMPLAINT))
+        assert await server.stop() == 0
+        await server.start()
+        assert await before.post(before.text) == filed, "sealed with the first key"
+        assert await meanwhile.post(meanwhile.text) == last
+        assert "ثبت شد" in await Phone(http, server.url, "+989361112233", "S3").walk(*COMPLAINT)
+        assert await server.stop() == 0
+    done = command("keys", "rotate", folder=tmp_path, settings={"KEYS": KEYS})
+    assert done.returncode == 2
+    assert done.stderr.startswith("server.py: KEYS: the key ring comes from the environment")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"PORT": "eighty"}, "PORT: 'eighty' is not a whole number from 0 to 65535"),
+        ({"KEYS": '"hidden"'}, "KEYS is not like "),
+        (
+            {"DATABASE_URL": "postgresql://u:hidden@127.0.0.1:9/x", "KEYS": KEYS},
+            "no connection to the database",
+        ),
+        ({"DATABASE_URL": "mysql://u:hidden@db/x"}, "DATABASE_URL: its value is not a URL that begins with"),
+    ],
+)
+def test_a_bad_setting_stops_the_start_with_one_line(
+    tmp_path: Path, given: dict[str, str], said: str
+) -> None:
+    done = command("serve", folder=tmp_path, settings=given)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"server.py: {said}")
+    assert "hidden" not in line
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"DATABASE_URL": "sqlite:///:memory:"}, "DATABASE_URL: "),
+        ({"DATABASE_URL": "postgresql://db/x?flavour=hidden"}, "DATABASE_URL: "),
+        ({"REDIS_URL": "redis://127.0.0.1/?flavour=hidden"}, "REDIS_URL: "),
+        ({"REDIS_URL": "redis://127.0.0.1/?socket_timeout=hidden"}, "REDIS_URL: "),
+        ({"USSD_NALO_OPTIONS": "charge=Y"}, "USSD_…_OPTIONS: the gateway nalo has no option charge"),
+        ({"DATA_DIR": "{tmp}/file/var"}, "DATA_DIR: {tmp}/file/var cannot be made: Not a directory"),
+        ({"FLOWS_DIR": "{tmp}"}, "FLOWS_DIR: no flow of {tmp} can go live"),
+        ({"KEY_FILE": "{tmp}/file"}, "{tmp}/file: the key file is open to others (mode 0644)"),
+        ({"HOST": "192.0.2.1"}, "HOST, PORT: no way to listen there: "),
+        ({"PORT": "{taken}"}, "HOST, PORT: no way to listen there: "),
+        (
+            {"EMAIL_PROVIDER": "smtp", "SMTP_URL": "smtp://localhost", "MAIL_FROM": "nobody"},
+            "SMTP_URL, MAIL_FROM: ",
+        ),
+    ],
+)
+@within(30)
+async def test_what_is_seen_only_when_it_is_used(tmp_path: Path, given: dict[str, str], said: str) -> None:
+    """The same as above for what is built from the settings; ``server.py`` prints these errors alike."""
+    file = tmp_path / "file"
+    file.write_text("{}")
+    file.chmod(0o644)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        names = {"tmp": tmp_path, "taken": taken.getsockname()[1]}
+        own = {"DATA_DIR": str(tmp_path / "var"), "PORT": "0"}
+        filled = own | {name: text.format(**names) for name, text in given.items()}
+        with pytest.raises((SettingError, Refused, KeyringError)) as refused:
+            async with house(settings.load(filled)) as home, serving(home):
+                pass
+    assert str(refused.value).startswith(said.format(**names))
+    assert "\n" not in str(refused.value)
+    assert "hidden" not in str(refused.value)
+
+
+@within(60)
+async def test_the_embedded_default_says_what_it_is(tmp_path: Path, http: ClientSession) -> None:
+    async with Server(tmp_path) as server:
+        log = server.log.read_text()
+        assert '"records": "SQLite", "sessions": "in process"' in log
+        async with http.get(f"{server.url}/readyz") as response:
+            assert await response.json() == {"ready": True, "checks": {"database": "ok", "flows": "ok"}}
+        async with http.get(f"{server.url}/healthz") as response:
+            assert await response.json() == {"status": "ok"}
+        async with http.get(server.url) as response:
+            assert "*733#" in await response.text()
+        assert await server.stop() == 0
+    assert {path.name for path in server.data.iterdir()} == {"chapar.sqlite3", "keys.json"}
+    assert os.listdir(tmp_path).count("var") == 1
