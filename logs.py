@@ -1,4 +1,4 @@
-"""Logs as JSON lines (or as text for people), every phone number in them masked."""
+"""Logs as JSON lines (or as text for people), every phone number and every secret in them masked."""
 
 from __future__ import annotations
 
@@ -8,14 +8,26 @@ import sys
 from typing import Any
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 # Nine digits or more in a row are a number of somebody, with or without its plus sign.
-_NUMBER = re.compile(r"\+?\d{9,15}")
+_NUMBER = re.compile(r"\+?\d{9,}")
+# A route's secret, where a URL of a request is quoted.
+_SECRET = re.compile(r"(?<=secret=)[^&\s'\"]+", re.IGNORECASE)
+_HIDDEN = "•••"
+_HEAD, _TAIL = 6, 2  # What is left of a number: its country and operator, and enough to tell two apart.
 
 
 def masked(text: str) -> str:
-    """The text with the middle of every phone number replaced: ``+98912•••67``."""
-    return _NUMBER.sub(lambda match: f"{match[0][:-7]}•••{match[0][-2:]}", text)
+    """The text with the middle of every phone number replaced, ``+98912•••67``, and every secret."""
+    if "secret=" in text.lower():
+        text = _SECRET.sub(_HIDDEN, text)
+    return _NUMBER.sub(_mask_number, text)
+
+
+def _mask_number(match: re.Match[str]) -> str:
+    number = match[0]
+    return f"{number[: min(_HEAD, len(number) - 7)]}{_HIDDEN}{number[-_TAIL:]}"
 
 
 def start(level: str, form: str) -> None:
@@ -45,19 +57,44 @@ def start(level: str, form: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
+    logging.captureWarnings(True)
     # It tells of every step of every turn.
     logging.getLogger("transitions").setLevel(logging.WARNING)
+    server = logging.getLogger("aiohttp.server")
+    server.removeFilter(_without_request)
+    server.addFilter(_without_request)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(getattr(logging, level.upper()))
 
 
+def _without_request(record: logging.LogRecord) -> bool:
+    """What is not HTTP is quoted by aiohttp with its first line, the route's secret in it, and a traceback.
+    Anybody can send such things: one short line is left, and it is no error of ours."""
+    error = record.exc_info[1] if record.exc_info else None
+    if not isinstance(error, HttpProcessingError):
+        return True
+    record.msg, record.args = f"not HTTP: {type(error).__name__}", ()
+    record.levelno, record.levelname, record.exc_info = logging.INFO, "INFO", None
+    return logging.getLogger().isEnabledFor(logging.INFO)
+
+
 def _mask(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Masks numbers in every value that is text, the exception's included."""
+    """Masks every value, the exception's text included."""
     for name, value in event.items():
-        if isinstance(value, str):
-            if name != "timestamp":
-                event[name] = masked(value)
-        elif not isinstance(value, int | float | bool | type(None)) and not name.startswith("_"):
-            event[name] = masked(str(value))
+        if name != "timestamp" and not name.startswith("_"):
+            event[name] = _masked_value(value)
     return event
+
+
+def _masked_value(value: Any) -> Any:
+    """The value as it may be logged: text masked, lists and mappings of such, anything else as its text."""
+    if isinstance(value, str):
+        return masked(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked_value(each) for each in value]
+    if isinstance(value, dict):
+        return {masked(str(key)): _masked_value(each) for key, each in value.items()}
+    return masked(str(value))
