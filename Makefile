@@ -31,4 +31,4 @@ i18n: $(VENV)/test  ## Brings the catalogues up to date with flows and code.
 	$(BIN)/python scripts/i18n.py update
 
 clean:
-	rm -rf $(VENV) var build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache

@@ -104,8 +104,9 @@ class Publisher:
     async def load(self) -> None:
         """Makes the newest published versions live, as at every start."""
         assert self._store is not None
-        published = await self._store.newest()
-        self._library.publish(await asyncio.to_thread(_compile_all, published))
+        news = [each for each in await self._store.newest() if not self._is_live(each[0], each[1])]
+        if news:
+            self._library.publish(await asyncio.to_thread(_compile_all, news))
 
     async def flow(self, name: str, version: str) -> Flow | None:
         """An older version that a session is pinned to, or None when it was never published."""
@@ -150,27 +151,32 @@ class Publisher:
         """Which flows may go live, and the report on all others."""
         sources, findings = read_folder(self._folder)
         report = Report(findings=findings)
-        if all(self._is_live(source) for source in sources):
+        if all(self._is_live(source.name, source.version) for source in sources):
             report.held = sorted({finding.file for finding in report.errors})
             return report, []
-        while True:
+        while candidates := {
+            source.path for source in sources if not self._is_live(source.name, source.version)
+        }:
             found = lint(sources, self._needs, self._languages, self._layouts)
             report.findings += [each for each in found if each not in report.findings]
             bad = {each.file for each in found if each.severity == "error"}
+            failures: list[TestResult] = []
             if not bad:
-                library = Library.of(sources, self._needs)
-                failures = [each for each in self._test(library) if not each.passed]
-                report.failures += failures
+                failures = [each for each in self._test(Library.of(sources, self._needs)) if not each.passed]
+                report.failures += [each for each in failures if each not in report.failures]
                 bad = {source.path for source in sources for each in failures if each.flow == source.name}
-            if not bad:
+            if not bad and not failures:
                 break
-            sources = self._without(sources, bad)
+            # Where a change breaks what did not change, nobody can tell which change it was: none goes live.
+            sources = self._without(sources, bad & candidates or candidates)
         report.held = sorted({each.file for each in report.errors} | {each.path for each in report.failures})
-        return report, [compile_flow(source) for source in sources if not self._is_live(source)]
+        return report, [
+            compile_flow(source) for source in sources if not self._is_live(source.name, source.version)
+        ]
 
-    def _is_live(self, source: Source) -> bool:
-        live = self._library.find(source.name)
-        return live is not None and live.version == source.version
+    def _is_live(self, name: str, version: str) -> bool:
+        live = self._library.find(name)
+        return live is not None and live.version == version
 
     def _without(self, sources: Sequence[Source], bad: set[str]) -> list[Source]:
         """The sources with each bad one replaced by its live version, or left out where there is none."""
@@ -178,7 +184,7 @@ class Publisher:
         for source in sources:
             if source.path not in bad:
                 kept.append(source)
-            elif (live := self._library.find(source.name)) is not None and not self._is_live(source):
+            elif (live := self._library.find(source.name)) is not None:
                 kept.append(live.source)
         return kept
 
