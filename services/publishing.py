@@ -1,6 +1,8 @@
 """Brings flow files to life: reads them, lints them, runs their tests, publishes what changed.
 
-A file that does not pass is held back and the version before it stays live; the report says why.
+A file that does not pass is held back and the version before it stays live; the report says why. What is
+examined is always what would be live together: the changed files that are left, those that did not change,
+and the live version of whatever is held back or has no file any more.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from engine.lint import Catalogue, lint
 from engine.needs import NeedSpec
 from engine.reader import Source, read_flow
 from engine.transcripts import TestResult, record, run_tests
-from records.flows import FlowStore
+from records.flows import FlowStore, Published
+from records.unit import Unavailable
 
 log = structlog.get_logger()
 
@@ -43,11 +46,17 @@ class Report:
 
 
 def read_folder(folder: Path) -> tuple[list[Source], list[Finding]]:
-    """Every ``*.yaml`` of the folder: the sources that can be read and what is wrong with the others."""
+    """Every ``*.yaml`` of the folder: the sources that can be read and what is wrong with them and the
+    others."""
     sources: list[Source] = []
     findings: list[Finding] = []
     for path in sorted(folder.glob("*.yaml")):
-        source, found = read_flow(path.read_bytes(), str(path))
+        try:
+            text = path.read_bytes()
+        except OSError as error:
+            findings.append(_not_read(path, error))
+            continue
+        source, found = read_flow(text, str(path))
         findings += found
         if source is not None:
             sources.append(source)
@@ -75,7 +84,8 @@ class Publisher:
         self._languages = languages
         self._layouts = layouts
         self._clock = clock
-        self._seen: object = None
+        self._published: object = None
+        self._refused: set[tuple[str, str]] = set()
 
     def lint(self) -> list[Finding]:
         """What is wrong with the folder's flows."""
@@ -104,9 +114,22 @@ class Publisher:
     async def load(self) -> None:
         """Makes the newest published versions live, as at every start."""
         assert self._store is not None
-        news = [each for each in await self._store.newest() if not self._is_live(each[0], each[1])]
+        published = await self._store.newest()
+        news = [each for each in published if not self._is_live(*each[:2]) and each[:2] not in self._refused]
         if news:
-            self._library.publish(await asyncio.to_thread(_compile_all, news))
+            self._library.publish(await asyncio.to_thread(self._compiled, news))
+
+    def _compiled(self, news: Sequence[Published]) -> list[Flow]:
+        """What can be compiled of it. A version that an older program published and that is no longer read is
+        told once; whatever of that name is live stays so, until a mended file is published."""
+        flows: list[Flow] = []
+        for name, version, text in news:
+            try:
+                flows.append(_compile(name, text))
+            except ValueError as error:
+                self._refused.add((name, version))
+                log.error("published flow left out", flow=name, reason=str(error))
+        return flows
 
     async def flow(self, name: str, version: str) -> Flow | None:
         """An older version that a session is pinned to, or None when it was never published."""
@@ -117,20 +140,26 @@ class Publisher:
     async def publish(self) -> Report:
         """Reads the folder and publishes each file that changed and passes."""
         assert self._store is not None
-        report, flows = await asyncio.to_thread(self._examine)
+        seen, report, flows = await asyncio.to_thread(self._examine)
         for flow in flows:
             await self._store.publish(flow.name, flow.version, flow.source.text, self._clock())
         self._library.publish(flows)
+        self._published = seen
         report.published = [flow.name for flow in flows]
         return report
 
     async def follow_folder(self, pause: float = 1.0) -> None:
-        """Publishes whenever a file of the folder changes, until cancelled."""
+        """Publishes whenever a file of the folder was changed, until cancelled. A file that is still being
+        written is left alone: the folder must look the same twice."""
+        before: object = None
         while True:
             seen = await asyncio.to_thread(self._snapshot)
-            if seen != self._seen:
-                self._seen = seen
-                tell(await self.publish())
+            if seen != self._published and seen == before:
+                try:
+                    tell(await self.publish())
+                except Unavailable:
+                    log.warning("changed flows wait for the database")
+            before = seen
             await asyncio.sleep(pause)
 
     async def follow_store(self, pause: float = 2.0) -> None:
@@ -139,59 +168,75 @@ class Publisher:
             await asyncio.sleep(pause)
             try:
                 await self.load()
-            except Exception as error:
-                # The database may be away; sessions go on with what is loaded.
-                log.warning("published flows not read", error=type(error).__name__)
+            except Unavailable:
+                log.warning("published flows wait for the database")
 
     def _snapshot(self) -> object:
-        paths = sorted([*self._folder.glob("*.yaml"), *self._folder.glob("tests/*.yaml")])
-        return [(path, status.st_mtime_ns, status.st_size) for path in paths for status in [path.stat()]]
+        """What tells whether a file was changed, made or removed."""
+        seen: list[tuple[Path, int, int]] = []
+        for path in sorted([*self._folder.glob("*.yaml"), *self._folder.glob("tests/*.yaml")]):
+            try:
+                status = path.stat()
+            except OSError:  # It was removed just now, or points nowhere.
+                seen.append((path, 0, 0))
+            else:
+                seen.append((path, status.st_mtime_ns, status.st_size))
+        return seen
 
-    def _examine(self) -> tuple[Report, list[Flow]]:
-        """Which flows may go live, and the report on all others."""
+    def _examine(self) -> tuple[object, Report, list[Flow]]:
+        """What the folder looks like, the report on it, and which flows may go live."""
+        seen = self._snapshot()
         sources, findings = read_folder(self._folder)
         report = Report(findings=findings)
-        if all(self._is_live(source.name, source.version) for source in sources):
-            report.held = sorted({finding.file for finding in report.errors})
-            return report, []
-        while candidates := {
-            source.path for source in sources if not self._is_live(source.name, source.version)
-        }:
-            found = lint(sources, self._needs, self._languages, self._layouts)
-            report.findings += [each for each in found if each not in report.findings]
-            bad = {each.file for each in found if each.severity == "error"}
-            failures: list[TestResult] = []
-            if not bad:
-                failures = [each for each in self._test(Library.of(sources, self._needs)) if not each.passed]
-                report.failures += [each for each in failures if each not in report.failures]
-                bad = {source.path for source in sources for each in failures if each.flow == source.name}
-            if not bad and not failures:
+        unread = {finding.file for finding in report.errors}
+        same = [source for source in sources if self._is_live(source.name, source.version)]
+        changed = [source for source in sources if source not in same and source.path not in unread]
+        held = [source for source in sources if source.path in unread]
+        while changed:
+            wrong, bad = self._look(report, changed, same, held)
+            if not wrong:
                 break
-            # Where a change breaks what did not change, nobody can tell which change it was: none goes live.
-            sources = self._without(sources, bad & candidates or candidates)
-        report.held = sorted({each.file for each in report.errors} | {each.path for each in report.failures})
-        return report, [
-            compile_flow(source) for source in sources if not self._is_live(source.name, source.version)
-        ]
+            # A file that did not change is made wrong by one that did: which one is not known.
+            guilty = [source for source in changed if source.path in bad] or changed
+            held += guilty
+            changed = [source for source in changed if source not in guilty]
+        report.held = sorted(unread | {source.path for source in held})
+        return seen, report, [compile_flow(source) for source in changed]
+
+    def _look(
+        self, report: Report, changed: Sequence[Source], same: Sequence[Source], held: Sequence[Source]
+    ) -> tuple[bool, set[str]]:
+        """Whether anything is wrong with what would be live with these changes, and with which files."""
+        present = [*changed, *same]
+        names = {source.name for source in present}
+        live = [flow.source for flow in map(self._library.live, self._library.names())]
+        together = [*present, *(source for source in live if source.name not in names)]
+        found = lint(together, self._needs, self._languages, self._layouts)
+        report.findings += [each for each in found if each not in report.findings]
+        bad = {each.file for each in found if each.severity == "error"}
+        if bad:
+            return True, bad
+        # The tests of what is held back were changed with it and say nothing of its live version.
+        skipped = {source.name for source in held}
+        results = self._test(Library.of(together, self._needs))
+        failures = [each for each in results if not each.passed and each.flow not in skipped]
+        report.failures += failures
+        failed = {each.flow for each in failures}
+        return bool(failures), {source.path for source in changed if source.name in failed}
 
     def _is_live(self, name: str, version: str) -> bool:
         live = self._library.find(name)
         return live is not None and live.version == version
 
-    def _without(self, sources: Sequence[Source], bad: set[str]) -> list[Source]:
-        """The sources with each bad one replaced by its live version, or left out where there is none."""
-        kept: list[Source] = []
-        for source in sources:
-            if source.path not in bad:
-                kept.append(source)
-            elif (live := self._library.find(source.name)) is not None:
-                kept.append(live.source)
-        return kept
-
     def _test(self, library: Library) -> list[TestResult]:
         results: list[TestResult] = []
         for path in sorted(self._folder.glob("tests/*.yaml")):
-            results += run_tests(library, path.read_text("utf-8"), str(path), self._languages, self._layouts)
+            try:
+                text = path.read_bytes().decode("utf-8", "replace")
+            except OSError as error:
+                results.append(_not_run(path, error))
+                continue
+            results += run_tests(library, text, str(path), self._languages, self._layouts)
         return results
 
 
@@ -205,12 +250,22 @@ def tell(report: Report) -> None:
         log.info("flows published", flows=report.published)
 
 
+def _not_read(path: Path, error: OSError) -> Finding:
+    """A flow file that is there and cannot be read."""
+    why = error.strerror or type(error).__name__
+    fa = f"فایل خوانده نشد ({why}). دسترسی آن را درست کنید."
+    en = f"The file cannot be read ({why}). Mend its permissions."
+    return Finding("error", "not-read", str(path), 1, "", fa, en)
+
+
+def _not_run(path: Path, error: OSError) -> TestResult:
+    """The same for a file of tests."""
+    found = _not_read(path, error)
+    return TestResult(path.stem, found.file, found.code, found.line, False, found.fa, found.en)
+
+
 def _compile(name: str, text: bytes) -> Flow:
     source, findings = read_flow(text, f"{name}.yaml")
-    if source is None:
+    if source is None or not source.sound:
         raise ValueError(f"the published flow {name} cannot be read: {findings[0]}")
     return compile_flow(source)
-
-
-def _compile_all(published: Sequence[tuple[str, str, bytes]]) -> list[Flow]:
-    return [_compile(name, text) for name, _version, text in published]
