@@ -33,7 +33,7 @@ from settings import SettingError, Settings
 
 HERE = Path(__file__).parent
 LOCALES = HERE / "locales"
-AGAIN = 1.0  # Seconds before what failed begins again.
+AGAIN = 5.0  # Seconds before what failed begins again.
 
 log = structlog.get_logger()
 

@@ -162,6 +162,18 @@ def _write(lines: list[str], written: Written, screen: str) -> None:
     block = [f"{margin}{line}".rstrip() + carriage for line in shown]
     begin = "|" if shown else '""'
     lines[key.line - 1 : end_line] = [f"{head.rstrip()} {begin}{tail.rstrip()}{carriage}", *block]
+    _part_comments(lines, key.line + len(block), key.column)
+
+
+def _part_comments(lines: list[str], first: int, column: int) -> None:
+    """Comments right after a block that stand as deep as its lines would become lines of it: they are moved
+    to the depth of its key."""
+    for number in range(first, len(lines)):
+        words = lines[number].lstrip(" ")
+        if words.strip() and not words.startswith("#"):
+            break
+        if len(lines[number]) - len(words) > column:
+            lines[number] = " " * column + words if words.strip() else words
 
 
 def _end_of_block(lines: list[str], first: int, column: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,8 +19,10 @@ from records.vault import Vault
 from tests import servers
 
 # Machines that run tests are slow at times; how long an example takes is no finding.
+# CI tries the same examples each time; whoever runs the tests by hand tries new ones.
 hypothesis.settings.register_profile("chapar", deadline=None)
-hypothesis.settings.load_profile("chapar")
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if "CI" in os.environ else "chapar")
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession, ClientTimeout
+from structlog.testing import capture_logs
 
 import settings
-from house import Refused, house
+from house import Refused, house, kept
 from records.keyring import KeyringError
 from serving import serving
 from settings import SettingError
@@ -258,6 +259,22 @@ async def test_what_is_seen_only_when_it_is_used(tmp_path: Path, given: dict[str
     assert str(refused.value).startswith(said.format(**names))
     assert "\n" not in str(refused.value)
     assert "hidden" not in str(refused.value)
+
+
+async def test_what_fails_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time-outs, publishing and sending must not end without a word."""
+    monkeypatch.setattr("house.AGAIN", 0)
+    left = [ValueError("a defect"), ValueError("another")]
+
+    async def work() -> None:
+        if left:
+            raise left.pop()
+
+    with capture_logs() as logs:
+        await kept(work)
+    assert [(each["event"], each["log_level"]) for each in logs] == [
+        ("began again after a failure", "error")
+    ] * 2
 
 
 @within(60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -64,7 +65,8 @@ async def handset(page: Page, server: Server) -> Handset:
 @pytest.fixture(scope="session")
 def axe() -> str:
     """The source of axe-core, from npm; kept in ``build/`` for the next time."""
-    folder = ROOT / "build" / "npm"
+    # A folder for each worker that runs tests beside others: npm does not share one.
+    folder = ROOT / "build" / f"npm-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
     source = folder / "node_modules" / "axe-core" / "axe.min.js"
     if not source.exists():
         folder.mkdir(parents=True, exist_ok=True)

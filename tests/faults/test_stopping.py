@@ -39,6 +39,38 @@ async def test_a_stop_under_load(server: Server, http: ClientSession) -> None:
     assert await leases(server) == 0
 
 
+@within(60)
+async def test_what_several_dispatchers_send(beyond_default: list[Server], http: ClientSession) -> None:
+    server, _other = beyond_default
+    ledger = Ledger()
+    dispatchers = [
+        Server(server.folder.with_name(name), dict(server.settings), ("dispatch",))
+        for name in ("three", "four")
+    ]
+    async with server, dispatchers[0], dispatchers[1]:
+        async with people(server, http, ledger, 8, 200) as walking:
+            await reached(ledger, 100, walking)
+            assert await dispatchers[0].stop() == 0
+            await walking
+        while await statuses(server) != {"delivered": len(ledger.numbers)}:
+            await asyncio.sleep(0.05)
+        assert await dispatchers[1].stop() == await server.stop() == 0
+    for dispatcher in dispatchers:
+        assert "Traceback" not in dispatcher.log.read_text()
+    await check_records(server, ledger)
+    assert await leases(server) == 0
+
+
+async def statuses(server: Server) -> dict[str, int]:
+    """How many messages have each status."""
+    database = await Database.open(server.database_url)
+    try:
+        counted = select(outbox.c.status, func.count()).group_by(outbox.c.status)
+        return {str(status): int(count) for status, count in await database.read(counted)}
+    finally:
+        await database.close()
+
+
 async def leases(server: Server) -> int:
     """Messages that a dispatcher holds."""
     database = await Database.open(server.database_url)
