@@ -45,30 +45,16 @@ def test_help_tells_all(tmp_path: Path) -> None:
     assert done.returncode == 0
     for name in ("serve", "dispatch", "migrate", "lint", "dial", "flows", "config", "keys"):
         assert f"\n    {name} " in done.stdout, name
-    done = command("flows", "--help", folder=tmp_path)
-    assert all(f"\n    {name} " in done.stdout for name in ("list", "publish", "test"))
     assert not (tmp_path / "var").exists(), "asking for help writes nothing"
 
 
-def test_a_command_that_there_is_not(tmp_path: Path) -> None:
-    done = command("fly", folder=tmp_path)
-    assert done.returncode == 2
-    assert "invalid choice: 'fly'" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_lint(tmp_path: Path, flows: Path) -> None:
-    done = command("lint", str(flows), folder=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "0 errors, 0 warnings\n")
     change(flows / "main.yaml", "go: callback}", "go: nowhere}")
+    lines = (flows / "main.yaml").read_text("utf-8").splitlines()
+    number = next(number for number, line in enumerate(lines, 1) if "go: nowhere}" in line)
     done = command("lint", str(flows), folder=tmp_path)
     assert done.returncode == 1
     found, explained, *_others, count = done.stdout.splitlines()
-    number = next(
-        number
-        for number, line in enumerate((flows / "main.yaml").read_text("utf-8").splitlines(), 1)
-        if "go: nowhere}" in line
-    )
     assert found.startswith(f"{flows}/main.yaml:{number} error unknown-state (states.home.options.5.go): ")
     assert "«nowhere»" in explained
     assert not count.startswith("0 errors")
@@ -76,6 +62,11 @@ def test_lint(tmp_path: Path, flows: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"server.py: {tmp_path / 'nowhere'}: there is no flow file (*.yaml)\n"
     assert not (tmp_path / "var").exists(), "looking writes nothing"
+
+
+def test_lint_of_the_flows_as_shipped(tmp_path: Path) -> None:
+    done = command("lint", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "0 errors, 0 warnings\n")
 
 
 def test_flow_tests_are_run_and_recorded(tmp_path: Path, flows: Path) -> None:
@@ -101,11 +92,10 @@ def test_flow_tests_are_run_and_recorded(tmp_path: Path, flows: Path) -> None:
     assert done.stdout.endswith(" passed, 0 failed\n")
 
     change(flows / "complaint_text.yaml", "start: text", "start: nowhere")
-    for arguments in (["test"], ["test", "--record"]):
-        done = command("flows", *arguments, folder=tmp_path, settings=given)
-        assert done.returncode == 1
-        assert "unknown-state" in done.stdout
-        assert "Traceback" not in done.stderr
+    done = command("flows", "test", "--record", folder=tmp_path, settings=given)
+    assert done.returncode == 1
+    assert "unknown-state" in done.stdout
+    assert "Traceback" not in done.stderr
     assert tests.read_text("utf-8") == recorded
 
 
@@ -121,12 +111,7 @@ def test_beyond_the_default_an_operator_migrates_and_publishes(tmp_path: Path, f
         lines = done.stderr.splitlines()
         return done.returncode, done.stdout + "\n".join(line for line in lines if not line.startswith("{"))
 
-    assert run("serve") == (
-        2,
-        "server.py: DATABASE_URL: its tables are not up to date; run `server.py migrate` first",
-    )
     assert run("migrate") == (0, "Migrated: 0001\n")
-    assert run("migrate") == (0, "The tables are up to date.\n")
     assert run("serve") == (2, "server.py: no flow is published yet; run `server.py flows publish` first")
     code, told = run("flows", "publish")
     assert code == 0
@@ -208,7 +193,6 @@ async def test_keys_are_rotated_and_old_records_are_still_read(tmp_path: Path, h
             {"DATABASE_URL": "postgresql://u:hidden@127.0.0.1:9/x", "KEYS": KEYS},
             "no connection to the database",
         ),
-        ({"DATABASE_URL": "mysql://u:hidden@db/x"}, "DATABASE_URL: its value is not a URL that begins with"),
     ],
 )
 def test_a_bad_setting_stops_the_start_with_one_line(
@@ -225,6 +209,10 @@ def test_a_bad_setting_stops_the_start_with_one_line(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
+        (
+            {"DATABASE_URL": "sqlite:///{tmp}/new"},
+            "DATABASE_URL: its tables are not up to date; run `server.py ",
+        ),
         ({"DATABASE_URL": "sqlite:///:memory:"}, "DATABASE_URL: "),
         ({"DATABASE_URL": "postgresql://db/x?flavour=hidden"}, "DATABASE_URL: "),
         ({"REDIS_URL": "redis://127.0.0.1/?flavour=hidden"}, "REDIS_URL: "),

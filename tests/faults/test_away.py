@@ -14,6 +14,9 @@ from tests import servers
 from tests.faults.ledger import ANSWERS, AWAY, FILED, Ledger, ask_again, check_records, people, reached, walk
 from tests.running import Phone, Server, within
 
+# Each of these wants the machine for itself.
+pytestmark = pytest.mark.xdist_group("faults")
+
 
 async def ready(server: Server) -> bool:
     """Whether it says within ten seconds that it is ready."""

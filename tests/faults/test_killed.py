@@ -11,8 +11,11 @@ from aiohttp import ClientSession
 from tests.faults.ledger import Ledger, ask_again, check_records, people, reached
 from tests.running import Server, within
 
+# Each of these wants the machine for itself.
+pytestmark = pytest.mark.xdist_group("faults")
+
 TURNS = 2_000
-KILLS = 6
+KILLS = 5
 PHONES = 24
 
 

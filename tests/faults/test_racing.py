@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import pytest
 from aiohttp import ClientSession
 from sqlalchemy import func, select
 
@@ -12,6 +13,9 @@ from records.database import Database
 from records.tables import complaints, outbox, turns
 from tests.faults.ledger import ANSWERS, FILED
 from tests.running import Phone, Server, within
+
+# Each of these wants the machine for itself.
+pytestmark = pytest.mark.xdist_group("faults")
 
 DIALOGS = 20
 COPIES = 2

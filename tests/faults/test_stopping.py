@@ -7,6 +7,7 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
 from aiohttp import ClientSession
 from sqlalchemy import func, select
 
@@ -15,6 +16,9 @@ from records.tables import outbox
 from tests.faults.ledger import Ledger, ask_again, check_records, people, reached
 from tests.faults.registry import Registry, registry
 from tests.running import NUMBER, Phone, Server, within
+
+# Each of these wants the machine for itself.
+pytestmark = pytest.mark.xdist_group("faults")
 
 OTHER = "+989351112233"
 NATIONAL_ID = "0084575948"  # Made up; its check digit is right.
