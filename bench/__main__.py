@@ -83,6 +83,12 @@ def _conclude(figures: dict[str, list[Figure]], broken: list[str]) -> None:
     )
     for line in missed:
         print(f"MISSED  {line}")
+    disturbed = [figure.foreign for some in figures.values() for figure in some if figure.disturbed]
+    if disturbed:
+        print(
+            f"Others took up to {max(disturbed):.0%} of the machine: of {len(disturbed)} figures only the "
+            "ratios to floors of the same run are worth something. Measure again when it is free."
+        )
     for name in broken:
         print(f"NOT MEASURED  {name}")
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
+DISTURBED = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Effort:
@@ -33,7 +35,8 @@ class Effort:
 class Figure:
     """``least`` or ``most`` is the target. ``floor`` is what the bare parts reach in the same run, described
     by ``floor_is``; ``floor_share`` is the share of it that is a target too. ``value`` is the median of
-    ``runs``. ``note`` is what else a reader should know."""
+    ``runs``. ``foreign`` is the share of the machine that others took meanwhile. ``note`` is what else a
+    reader should know."""
 
     name: str
     value: float
@@ -44,6 +47,7 @@ class Figure:
     floor_is: str = ""
     floor_share: float | None = None
     runs: tuple[float, ...] = ()
+    foreign: float = 0.0
     note: str = ""
 
     @classmethod
@@ -78,6 +82,11 @@ class Figure:
     def aimed(self) -> bool:
         return self.least is not None or self.most is not None or self.floor_share is not None
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether others took so much of the machine that the figure says little."""
+        return self.foreign > DISTURBED
+
     def line(self) -> str:
         """The figure in one line for people."""
         parts = [f"  {self.name:<58} {number(self.value):>9} {self.unit:<8}"]
@@ -92,6 +101,8 @@ class Figure:
             parts.append(f"{self.of_floor:.2f} × {self.floor_is} ({number(self.floor or 0)}){wanted}")
         if self.note:
             parts.append(self.note)
+        if self.disturbed:
+            parts.append(f"others took {self.foreign:.0%} of the machine")
         if self.aimed:
             parts.append("MISSED" if self.missed else "met")
         return " · ".join(parts)

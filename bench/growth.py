@@ -134,4 +134,5 @@ def _figure(name: str, small: list[Run], grown: list[Run]) -> Figure:
     if any(run.stores_cpu for run in small):
         note += f", stores {beside(lambda run: run.stores_cpu)} µs/turn"
     note += f", {beside(lambda run: run.rate)} turns/s, p99 {beside(lambda run: run.p99)} ms"
-    return Figure.of(name, ratios, f"× {SMALL}", most=FLAT, note=note)
+    foreign = median(run.foreign for run in (*small, *grown))
+    return Figure.of(name, ratios, f"× {SMALL}", most=FLAT, foreign=foreign, note=note)

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.figures import Effort, Figure
-from bench.machine import PRODUCT, cpu_seconds, on
+from bench.machine import PRODUCT, Watch, cpu_seconds, on
 from bench.product import ROOT, Broken, environment, product
 
 FLOWS = 100
@@ -26,10 +26,12 @@ ALONE = ("main", "resume")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Until it was ready: seconds by the clock, and of processor time."""
+    """Until it was ready: seconds by the clock, and of processor time; and the share of the machine that
+    others took."""
 
     seconds: float
     cpu: float
+    foreign: float
 
 
 def measure(effort: Effort) -> Iterator[Figure]:
@@ -56,6 +58,7 @@ def measure(effort: Effort) -> Iterator[Figure]:
             most=MOST,
             floor=median(imports),
             floor_is="importing the program",
+            foreign=median(start.foreign for start in starts),
             note=f"{median(start.cpu for start in starts):.2f} s of processor time",
         )
 
@@ -91,9 +94,10 @@ def _renamed(text: str, names: list[str], number: int) -> str:
 
 
 def _started(folder: Path) -> Start:
-    began = time.monotonic()
+    watch, began = Watch([]), time.monotonic()
     with product({"FLOWS_DIR": str(folder / "flows")}, folder) as process:
-        return Start(time.monotonic() - began, cpu_seconds(process.pid))
+        took = cpu_seconds(process.pid)
+        return Start(time.monotonic() - began, took, watch.foreign(took))
 
 
 def _imported(folder: Path) -> float:

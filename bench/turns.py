@@ -61,30 +61,40 @@ def measure(effort: Effort) -> Iterator[Figure]:
 
 
 def _told(runs: dict[str, list[Run]]) -> Iterator[Figure]:
-    rates = {name: median(run.rate for run in some) for name, some in runs.items()}
     for name in (BARE, SQLITE_FLOOR, FLOOR):
         yield _rate(f"floor: {name}", runs[name])
         yield _cpu(f"floor: {name}: CPU", runs[name])
-    for name in (SQLITE, SQLITE_QUIET):
-        beside = {"floor": rates[SQLITE_FLOOR], "floor_is": SQLITE_FLOOR}
-        yield _rate(name, runs[name], least=SQLITE_RATE, **beside)
-        yield from _cost(name, runs[name])
-    beside = {"floor": rates[FLOOR], "floor_is": FLOOR}
-    yield _rate(POSTGRESQL, runs[POSTGRESQL], least=POSTGRESQL_RATE, floor_share=OF_FLOOR, **beside)
-    yield from _cost(POSTGRESQL, runs[POSTGRESQL])
-
-
-def _cost(name: str, runs: list[Run]) -> Iterator[Figure]:
-    yield _cpu(f"{name}: CPU", runs, most=CPU)
-    yield Figure.of(f"{name}: half answered within", [run.p50 for run in runs], "ms")
-    yield Figure.of(f"{name}: 99 % answered within", [run.p99 for run in runs], "ms", most=P99)
+    beside = ((SQLITE, SQLITE_FLOOR), (SQLITE_QUIET, SQLITE_FLOOR), (POSTGRESQL, FLOOR))
+    for name, floor_is in beside:
+        some, floors = runs[name], runs[floor_is]
+        yield _rate(
+            name,
+            some,
+            least=POSTGRESQL_RATE if name == POSTGRESQL else SQLITE_RATE,
+            floor=median(run.rate for run in floors),
+            floor_is=floor_is,
+            floor_share=OF_FLOOR if name == POSTGRESQL else None,
+        )
+        cpu = median(run.cpu for run in floors)
+        yield _cpu(f"{name}: CPU", some, most=CPU, floor=cpu, floor_is=floor_is)
+        foreign = _foreign(some)
+        yield Figure.of(f"{name}: half answered within", [run.p50 for run in some], "ms", foreign=foreign)
+        yield Figure.of(
+            f"{name}: 99 % answered within", [run.p99 for run in some], "ms", most=P99, foreign=foreign
+        )
 
 
 def _rate(name: str, runs: list[Run], **more: object) -> Figure:
-    busy, foreign = (median(getattr(run, name) for run in runs) for name in ("busy", "foreign"))
-    note = f"its processor {busy:.0%} busy, others took {foreign:.0%} of the machine"
-    return Figure.of(name, [run.rate for run in runs], "turns/s", note=note, **more)
+    note = f"its processor {median(run.busy for run in runs):.0%} busy"
+    return Figure.of(name, [run.rate for run in runs], "turns/s", note=note, foreign=_foreign(runs), **more)
 
 
 def _cpu(name: str, runs: list[Run], **more: object) -> Figure:
-    return Figure.of(name, [run.cpu for run in runs], "µs/turn", **more)
+    note = ""
+    if any(run.stores_cpu for run in runs):
+        note = f"and {median(run.stores_cpu for run in runs):.0f} of the stores"
+    return Figure.of(name, [run.cpu for run in runs], "µs/turn", note=note, foreign=_foreign(runs), **more)
+
+
+def _foreign(runs: list[Run]) -> float:
+    return median(run.foreign for run in runs)

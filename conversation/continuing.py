@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from conversation.request import Request
+from engine.session import Session
 from records.sessions import TurnRecord
 from records.tables import moment
 
@@ -53,9 +54,12 @@ def read_request(last: TurnRecord, request: Request) -> Step | Repeated | Earlie
     age = request.received - moment(last.answered)
     if request.input_key is not None and request.input_key == last.key and age < REPETITION:
         return Repeated()
+    copy = incoming.raw == last.raw and age < REPETITION
     if incoming.begins:
-        again = session.sequence == 1 and incoming.raw == last.raw and age < REPETITION
-        return Repeated() if again else Anew()
+        return Repeated() if copy and session.sequence == 1 else Anew()
+    if request.input_key is None and copy and (session.finished or _marks_nothing(request, session)):
+        # Nobody answers a last screen, and nobody answers the first one with the code that was dialled.
+        return Repeated()
     ended = session.finished or (session.due is not None and request.received.timestamp() > session.due + 60)
     if not incoming.cumulative:
         return Over() if ended else Step(incoming.text, session.cursor)
@@ -65,3 +69,8 @@ def read_request(last: TurnRecord, request: Request) -> Step | Repeated | Earlie
     if incoming.text == session.cursor or not incoming.text.startswith(prefix):
         return Earlier()
     return Over() if ended else Step(incoming.text[len(prefix) :], incoming.text)
+
+
+def _marks_nothing(request: Request, session: Session) -> bool:
+    """Whether this may be the opening request again, of a gateway that does not mark it (Comviva)."""
+    return request.incoming.begins is None and not request.incoming.cumulative and session.sequence == 1

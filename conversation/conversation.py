@@ -24,6 +24,8 @@ from records.vault import Vault
 
 log = structlog.get_logger()
 
+PAUSE = 5.0  # Seconds between log lines that say the same of turns.
+
 
 class Conversation:
     """``turns`` does the work; here is what surrounds it: no more turns at once than ``in_flight``, one at
@@ -52,6 +54,7 @@ class Conversation:
         self._running = 0
         self._leases = Leases()
         self._flights: dict[tuple[bytes, bytes], asyncio.Future[Reply]] = {}
+        self._told = -PAUSE
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -74,7 +77,11 @@ class Conversation:
         except TimeoutError:
             self._measured.turns[measures.SLOW] += 1
             return fallback(LATER, self._languages, request.language)
-        except Unavailable:
+        except Unavailable as error:
+            if began - self._told > PAUSE:
+                # One line for many people: an outage must not fill the log too.
+                self._told = began
+                log.warning("turns not taken", route=incoming.caller.route, reason=str(error))
             self._measured.turns[measures.UNAVAILABLE] += 1
             return fallback(LATER, self._languages, request.language)
         except Exception:

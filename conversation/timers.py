@@ -54,6 +54,11 @@ class Timers:
         unit = Unit()
         fired = []
         for each in due:
+            if each.turn is None:
+                # Nobody can go on with it, and it must not hold up the others for ever.
+                log.error("session unreadable, closed", route=each.route)
+                self._sessions.close(unit, each.session, "unreadable", now)
+                continue
             session = each.turn.session
             if session.due is not None and session.due > now.timestamp():
                 self._sessions.postpone(unit, session.id, int(session.due * 1_000_000), seen=each.due_at)

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from conversation import measures
-from conversation.continuing import Anew, Earlier, Over, Repeated, Step, read_request
+from conversation.continuing import REPETITION, Anew, Earlier, Over, Repeated, Step, read_request
 from conversation.fallback import OVER, fallback
 from conversation.incoming import Reply
 from conversation.meeting import Needs
@@ -25,7 +25,7 @@ from engine.turn import Input, Language, Screen, Turn
 from records.committer import Committer
 from records.ids import new_id
 from records.sessions import Arrival, Due, Opened, SessionStore, TurnRecord
-from records.tables import microseconds
+from records.tables import microseconds, moment
 from records.unit import Conflict, Unavailable, Unit
 from services.subscribers import Subscribers
 
@@ -78,6 +78,7 @@ class Turns:
 
     async def fire(self, due: Due, layout: Layout) -> None:
         """Fires the time-out that a session waits for. Of several processes that try, one does it."""
+        assert due.turn is not None
         session, was_due = due.turn.session, due.turn.session.due
         unit, now = Unit(), self._clock()
         try:
@@ -125,10 +126,13 @@ class Turns:
         if last is not None:
             request.language = last.session.language
             found = read_request(last, request)
-            # The conflict may have been with this very request, taken earlier than the last turn.
-            if fresh and (before := await self._taken(request, last)) is not None:
-                self._measured.turns[measures.STORED] += 1
-                return _reply(before)
+            # It may be a copy of a request from before the last turn: after a conflict, or when it would
+            # begin a dialog anew or comes to one that is over.
+            if fresh or isinstance(found, Anew | Over):
+                before = await self._taken(request, last)
+                if before is not None and (isinstance(found, Step) or before.raw == request.incoming.raw):
+                    self._measured.turns[measures.STORED] += 1
+                    return _reply(before)
             if isinstance(found, Step):
                 return await self._step(request, last.session, found)
             if not isinstance(found, Anew):
@@ -154,7 +158,9 @@ class Turns:
         """The turn of this session that took this very request, where requests can be told apart."""
         if request.input_key is None:
             return None
-        return await self._sessions.answered(last.session.id, request.input_key)
+        before = await self._sessions.answered(last.session.id, request.input_key)
+        recent = before is not None and request.received - moment(before.answered) < REPETITION
+        return before if recent else None
 
     async def _step(self, request: Request, session: Session, step: Step) -> Reply:
         session.cursor = step.cursor

@@ -75,13 +75,14 @@ class Arrival:
 @dataclass(frozen=True, slots=True)
 class Due:
     """An open session to look at, as its time-out may have come. ``key`` is its id where its key was taken
-    over by another session."""
+    over by another session. ``turn`` is None where the key ring lacks what opens its last turn."""
 
     key: bytes
     route: str
     party: bytes
     due_at: datetime
-    turn: TurnRecord
+    session: bytes
+    turn: TurnRecord | None
 
 
 class SessionStore:
@@ -119,7 +120,10 @@ class SessionStore:
         """What the database knows of a caller: one look-up, shared with all who arrive at once. Only a
         session of this ``channel`` is ``parked``, or of any where none is named."""
         found = await self._found.ask(Asked(key, kind, party, channel))
-        parked = None if found.parked is None else self._read(_value(found.parked))
+        try:
+            parked = None if found.parked is None else self._read(_value(found.parked))
+        except Unreadable:
+            parked = None  # Its key is gone: there is nothing to go on with.
         return Arrival(self._refill(key, found.turn), found.subscriber, parked)
 
     async def answered(self, session: bytes, input_key: bytes) -> TurnRecord | None:
@@ -211,7 +215,8 @@ class SessionStore:
                 route=row.route,
                 party=row.party,
                 due_at=row.due_at,
-                turn=self._read(_value(StoredTurn(row.id, row.sequence, row.content))),
+                session=row.id,
+                turn=self._readable(StoredTurn(row.id, row.sequence, row.content)),
             )
             for row in rows
         ]
@@ -238,6 +243,12 @@ class SessionStore:
                 "outcome": record.outcome if closed else None,
             },
         )
+
+    def _readable(self, stored: StoredTurn) -> TurnRecord | None:
+        try:
+            return self._read(_value(stored))
+        except Unreadable:
+            return None
 
     def _read(self, value: bytes) -> TurnRecord:
         content = self._vault.open(value[_HEADER:], b"turn" + value[:_HEADER], value[:16])

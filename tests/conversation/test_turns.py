@@ -376,3 +376,48 @@ async def test_a_one_time_code_is_masked_in_what_operators_read(here: Process) -
     record = await here.sessions.last_turn(here.vault.index("session", "test\x1fS1\x1f+989121234567"))
     assert record is not None
     assert record.text == "••••••"
+
+
+async def test_a_whole_dialog_again_where_the_gateway_numbers_requests(here: Process) -> None:
+    phone = Handset(here, cumulative=False)
+    asked = [("", True), ("2", False), ("2", False), ("سه روز است قطع است", False), ("1", False)]
+    first = [await phone.send(text, begins, key=str(n)) for n, (text, begins) in enumerate(asked)]
+    assert FILED in first[-1].text
+    again = [await phone.send(text, begins, key=str(n)) for n, (text, begins) in enumerate(asked)]
+    assert [reply.text for reply in again] == [reply.text for reply in first]
+    assert await count(here, complaints) == 1
+    assert await count(here, turns) == 5
+
+
+async def test_the_last_request_again_where_nothing_is_numbered(here: Process) -> None:
+    phone = Handset(here, cumulative=False)
+    await phone.dial()
+    for answer in ("2", "2", "سه روز است قطع است"):
+        await phone.type(answer)
+    filed = await phone.type("1")
+    assert FILED in filed.text
+    assert (await phone.type("1")).text == filed.text, "the complaint's number is shown again"
+    assert await count(here, complaints) == 1
+
+
+async def test_an_opening_again_where_openings_are_not_marked(here: Process) -> None:
+    phone = Handset(here, cumulative=False)
+    first = await phone.send("*733#", begins=None)
+    assert (await phone.send("*733#", begins=None)).text == first.text
+    assert (await phone.send("2", begins=None)).text.startswith("ثبت شکایت")
+
+
+async def test_a_session_whose_key_is_gone_holds_up_nobody(here: Process, clock: Clock) -> None:
+    phones = [Handset(here, number=f"+98912000{n:04d}", session=f"S{n}") for n in range(3)]
+    for phone in phones:
+        await phone.dial()
+    [first, *_others] = await rows(here, select(turns.c.session))
+    await here.database.transaction(
+        lambda connection: connection.execute(
+            turns.update().where(turns.c.session == first.session).values(content=b"\x01\x00\x09" + b"x" * 64)
+        )
+    )
+    clock.passes(minutes=11)
+    await here.timers.sweep()
+    outcomes = await rows(here, select(sessions.c.outcome))
+    assert sorted(row.outcome for row in outcomes) == ["expired", "expired", "unreadable"]

@@ -20,7 +20,7 @@ PHONES = 24
 
 
 @pytest.mark.parametrize("seed", [733])
-@within(100)
+@within(180)
 async def test_every_acknowledged_screen_has_its_records(
     server: Server, http: ClientSession, seed: int
 ) -> None:

@@ -317,9 +317,9 @@ async def test_due_sessions_are_found_put_off_and_closed(
     assert len(await store.due(now, 2)) == 2
 
     unit = Unit()
-    store.close(unit, due[0].turn.session.id, "timeout", now)
-    store.postpone(unit, due[1].turn.session.id, now + timedelta(minutes=1), due[1].due_at)
-    store.postpone(unit, due[2].turn.session.id, now + timedelta(minutes=1), now)  # Somebody was first.
+    store.close(unit, due[0].session, "timeout", now)
+    store.postpone(unit, due[1].session, now + timedelta(minutes=1), due[1].due_at)
+    store.postpone(unit, due[2].session, now + timedelta(minutes=1), now)  # Somebody was first.
     await committer.commit(unit)
     assert [each.turn for each in await store.due(now, 10)] == [records[3], records[2]]
 

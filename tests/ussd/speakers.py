@@ -252,7 +252,7 @@ class Arkesel(Speaker):
 class Comviva(Speaker):
     name = "comviva"
     numbers_answers = False
-    marks_openings = False
+    marks_openings = True
 
     def _get(self, **query: str) -> Sent:
         return Sent("GET", f"/comviva?{urlencode({'SessionID': self.session, **query})}")
