@@ -415,7 +415,7 @@ async def test_a_reply_to_an_ended_session(server: Server, http: ClientSession, 
         screen = await shown(http, server.url, speaker, speaker.answer(answer))
     assert FILED in screen.text
     before = await written(server)
-    late = await shown(http, server.url, speaker, speaker.answer("1"))
+    late = await shown(http, server.url, speaker, speaker.answer("2"))
     assert OVER in late.text
     assert not late.waits
     assert await written(server) == before
