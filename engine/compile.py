@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from transitions import Machine
-
 from engine.checks import compile_check
 from engine.conditions import compile_condition
 from engine.durations import seconds
@@ -30,6 +28,7 @@ from engine.flow import (
     State,
 )
 from engine.fold import key
+from engine.machine import machine
 from engine.reader import Source
 
 Arrow = tuple[str, str]  # An outcome and the state it leads to.
@@ -50,14 +49,7 @@ def compile_flow(source: Source) -> Flow:
         title=data["title"],
         start=data["start"],
         states=states,
-        machine=Machine(
-            model=None,
-            states=list(states),
-            initial=data["start"],
-            transitions=transitions,
-            auto_transitions=False,
-            send_event=True,
-        ),
+        machine=machine(list(states), data["start"], transitions),
         codes=tuple(segments(code) for code in opens.get("codes", ())),
         keywords=frozenset(key(word) for word in opens.get("keywords", ())),
         channels=frozenset(data.get("channels", ())),

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from transitions import Machine
-
 from engine.checks import Check
 from engine.conditions import Condition
+from engine.machine import FlowMachine
 from engine.session import Frame, Value
 
 # Outcomes that the engine itself gives; needs and sub-flows bring their own names.
@@ -138,7 +137,7 @@ class Flow:
     title: str
     start: str
     states: Mapping[str, State]
-    machine: Machine = field(compare=False, repr=False)
+    machine: FlowMachine = field(compare=False, repr=False)
     codes: tuple[tuple[str, ...], ...] = ()
     keywords: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
