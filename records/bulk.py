@@ -1,14 +1,18 @@
 """The statements that write many rows at once, in the words of each database.
 
 PostgreSQL takes a column of all rows as one array, so that one prepared statement serves any number of
-rows; SQLite takes row after row with one prepared statement. Both are run below SQLAlchemy's compiler,
-which would cost more a row than the database does, but by its connections and with its errors.
+rows. SQLite takes many rows in one statement, of as many as the largest power of two allows: each statement
+is one call that lets go of Python's lock, and a call for each row would have the threads fight over it. Both
+are run below SQLAlchemy's compiler, which would cost more a row than the database does, but by its
+connections and with its errors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
+from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import Column, Connection, CursorResult, Table
@@ -22,6 +26,12 @@ from records.unit import Conflict, Shape, Unit
 
 Row = Mapping[str, Any]
 Convert = Callable[[Any], Any]
+Statement = tuple[str, Any]  # And what to run it with.
+
+# SQLite's bound on the parameters of a statement is 32,766 (SQLITE_MAX_VARIABLE_NUMBER); no more than this
+# many rows, so that few different statements are ever prepared.
+MOST_ROWS = 128
+MOST_PARAMETERS = 32_766
 
 # Rows go in so that a row is there before another refers to it.
 ORDER = {table: place for place, table in enumerate(metadata.sorted_tables)}
@@ -67,7 +77,8 @@ class Bulk:
         for shape, values in changes.items():
             connection.exec_driver_sql(*self._update(shape).prepared(values))
         for table in sorted(rows, key=ORDER.__getitem__):
-            connection.exec_driver_sql(*self._insert(table).prepared(rows[table]))
+            for statement in self._insert(table).prepared(rows[table]):
+                connection.exec_driver_sql(*statement)
 
     def _insert(self, table: Table) -> Insert:
         insert = self._inserts.get(table)
@@ -90,22 +101,34 @@ class Insert:
         columns = list(table.columns)
         named = ", ".join(quote(column.name) for column in columns)
         self._arrays = dialect == "postgresql"
-        self._columns = [(column.name, _default(column), _convert(column)) for column in columns]
-        if self._arrays:
-            values = f"SELECT * FROM unnest({_unnested(columns)})"  # noqa: S608  # Names of our own tables.
-        else:
-            values = f"VALUES ({', '.join('?' for _ in columns)})"
-        self._statement = f"INSERT INTO {quote(table.name)} ({named}) {values}"
+        self._whole = itemgetter(*(column.name for column in columns))
+        self._defaults = {column.name: _default(column) for column in columns}
+        self._instants = [place for place, column in enumerate(columns) if isinstance(column.type, Instant)]
+        self._start = f"INSERT INTO {quote(table.name)} ({named})"  # noqa: S608  # Names of our own tables.
+        self._unnested = _unnested(columns) if self._arrays else ""
+        self._row = f"({', '.join('?' for _ in columns)})"
+        self._most = min(MOST_ROWS, 1 << (MOST_PARAMETERS // len(columns)).bit_length() - 1)
 
-    def prepared(self, rows: Sequence[Row]) -> tuple[str, Any]:
-        """The statement and what to run it with."""
-        columns = [
-            [row.get(name, default) for row in rows]
-            if convert is None
-            else [convert(row.get(name, default)) for row in rows]
-            for name, default, convert in self._columns
-        ]
-        return self._statement, tuple(columns) if self._arrays else list(zip(*columns, strict=True))
+    def prepared(self, rows: Sequence[Row]) -> Iterator[Statement]:
+        """The statements that insert these rows, in their order."""
+        columns: list[Sequence[Any]] = list(zip(*map(self._values, rows), strict=True))
+        for place in self._instants:
+            columns[place] = [_instant(value) for value in columns[place]]
+        if self._arrays:
+            yield f"{self._start} SELECT * FROM unnest({self._unnested})", tuple(columns)
+            return
+        whole = list(zip(*columns, strict=True))
+        first = 0
+        while first < len(whole):
+            many = min(self._most, 1 << (len(whole) - first).bit_length() - 1)
+            values = tuple(chain.from_iterable(whole[first : first + many]))
+            yield f"{self._start} VALUES {', '.join([self._row] * many)}", values
+            first += many
+
+    def _values(self, row: Row) -> tuple[Any, ...]:
+        if len(row) < len(self._defaults):
+            row = {**self._defaults, **row}
+        return cast("tuple[Any, ...]", self._whole(row))
 
 
 class Update:
@@ -130,7 +153,7 @@ class Update:
             source = f" FROM unnest({_unnested(columns)}) AS v ({names})"
         self._statement = f"UPDATE {target} SET {changed}{source} WHERE {found}"  # noqa: S608  # The same.
 
-    def prepared(self, changes: Sequence[tuple[Any, ...]]) -> tuple[str, Any]:
+    def prepared(self, changes: Sequence[tuple[Any, ...]]) -> Statement:
         """The statement and what to run it with."""
         columns = [
             column if convert is None else [convert(value) for value in column]
@@ -156,7 +179,7 @@ def _convert(column: Column[Any]) -> Convert | None:
 
 
 def _instant(value: datetime | int | None) -> int | None:
-    return microseconds(value) if isinstance(value, datetime) else value
+    return value if value is None or value.__class__ is int else microseconds(cast(datetime, value))
 
 
 def _default(column: Column[Any]) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _LONGEST = 64
 _CODE = re.compile(r"\*?([0-9]{1,16}(?:\*[0-9]{1,16})*)(?:#.*)?", re.DOTALL)
 _FIRST = re.compile(r"\*([0-9]{1,16})(?=[*#]|\Z)")
 
 
+@lru_cache(maxsize=1024)  # Gateways name few codes, and name them in each request.
 def service_code(text: str) -> str:
     """``*733*2#`` for ``*733*2#``, ``733*2`` and the like; "" when the text is no service code."""
     match = _CODE.fullmatch(text)

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Mapping
 from typing import NoReturn
-from urllib.parse import unquote_to_bytes
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import fromstring
@@ -26,9 +25,9 @@ CUMULATIVE_LENGTH = limits.ANSWER_LENGTH * limits.DIALLED_ANSWERS
 FIELDS = 64
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-_UNUSABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_UNUSABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_ESCAPES = re.compile("((?:%[0-9A-Fa-f]{2})+)|%")
 
 
 def form(data: bytes | str) -> dict[str, str]:
@@ -47,8 +46,10 @@ def form(data: bytes | str) -> dict[str, str]:
             if not pair:
                 continue
             raise Malformed("the form has a field without a value")
-        if "%" in pair or "+" in pair:
-            name, value = _unescape(name), _unescape(value)
+        if "%" in value or "+" in value:
+            value = _unescape(value)
+        if "%" in name or "+" in name:
+            name = _unescape(name)
         if name in fields:
             raise Doubled()
         fields[name] = value
@@ -58,16 +59,24 @@ def form(data: bytes | str) -> dict[str, str]:
 
 
 def _unescape(text: str) -> str:
-    if "+" in text:
-        text = text.replace("+", " ")
+    """One name or value of a form as it was meant."""
     if "%" not in text:
-        return text
-    if _BAD_ESCAPE.search(text):
-        raise Malformed("the form has a broken percent escape")
+        return text.replace("+", " ")
     try:
-        return unquote_to_bytes(text).decode()
+        if not text.isascii():
+            text = text.encode().decode("latin-1")  # As bytes, like those that escapes name.
+        # A space is an escape too, so that a whole Persian sentence is one run of them.
+        return _ESCAPES.sub(_unescaped, text.replace("+", "%20")).encode("latin-1").decode()
     except UnicodeError:
         raise Malformed("the form is not UTF-8") from None
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """A run of percent escapes as the bytes that they name, a character of Latin-1 for each."""
+    run: str | None = match[1]
+    if run is None:
+        raise Malformed("the form has a broken percent escape")
+    return bytes.fromhex(run.replace("%", "")).decode("latin-1")
 
 
 def json_object(body: bytes) -> dict[str, object]:
@@ -176,11 +185,7 @@ def number(fields: Mapping[str, object], name: str) -> str:
 def sendable(text: str) -> str:
     """A screen without what no gateway can carry: control characters but the line feed, lone surrogates, and
     the two characters that XML does not have."""
-    if text.isprintable():
-        return text
-    if not _UNUSABLE.search(text):
-        return text
-    return _UNUSABLE.sub(lambda match: "\n" if match[0] == "\n" else "", text)
+    return _UNUSABLE.sub("", text) if _UNUSABLE.search(text) else text
 
 
 def json_body(members: Mapping[str, object]) -> bytes:

@@ -228,7 +228,10 @@ def given_secret(request: web.Request) -> bytes | None:
         start = len(SECRET_PARAMETER) + 1
         found = [pair[start:] for pair in query.split("&") if pair.startswith(f"{SECRET_PARAMETER}=")]
         if found:
-            return unquote_to_bytes(found[0].replace("+", " ")) if len(found) == 1 else None
+            if len(found) > 1:
+                return None
+            given = found[0]
+            return unquote_to_bytes(given.replace("+", " ")) if "%" in given or "+" in given else given.encode()
     header = request.headers.get(SECRET_HEADER)
     if header is not None:
         return header.encode("utf-8", "surrogateescape")
