@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
@@ -16,6 +16,7 @@ from conversation.conversation import Conversation
 from conversation.fallback import SORRY, fallback
 from conversation.measures import Measures
 from conversation.meeting import Needs
+from conversation.outgoing import Render, Replies
 from conversation.timers import Timers
 from conversation.turns import Turns
 from house import House, Refused, cancel, kept, layouts, now
@@ -29,6 +30,9 @@ from web import monitor
 from web.access import LOOPBACK, AnyOf, RouteSecret
 
 log = structlog.get_logger()
+
+# The channels whose replies leave through the outbox: a line each.
+RENDERS: Mapping[str, Render] = {}
 
 
 @asynccontextmanager
@@ -86,6 +90,7 @@ def conversation_of(home: House) -> Conversation:
         languages=home.languages,
         clock=now,
         measured=measured,
+        replies=Replies(home.vault, RENDERS),
     )
     return Conversation(
         turns=turns,

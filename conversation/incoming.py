@@ -37,6 +37,12 @@ class Incoming(msgspec.Struct, frozen=True):
     repetition of the same request and for nothing else in the session, where the gateway has such a thing.
     ``raw`` is the request as it came. ``note`` (if not None) is kept with the session for the channel and
     given back in each ``Reply`` from then on.
+
+    ``chat``: the dialog has no beginning and no end of its own (Telegram, SMS, …). What comes while no
+    session is open opens one, by its keyword or else at the main menu; while one is open it is an answer.
+    There ``begins`` True is a command that leaves whatever is open (``/start``). ``order`` is a number that
+    grows with each update of one chat, where there is one: an update that is not above the chat's last is a
+    repetition. ``files`` are the ids of stored files that came with the text.
     """
 
     caller: Caller
@@ -47,6 +53,9 @@ class Incoming(msgspec.Struct, frozen=True):
     begins: bool | None = None
     key: str | None = None
     note: str | None = None
+    chat: bool = False
+    order: int | None = None
+    files: tuple[str, ...] = ()
 
 
 class Departure(msgspec.Struct, frozen=True):
@@ -60,12 +69,19 @@ class Departure(msgspec.Struct, frozen=True):
 
 class Reply(msgspec.Struct, frozen=True):
     """``screen`` to show; ``replies``: whether an answer is expected, else the channel closes the dialog.
-    ``language`` is the person's, for what a channel adds in its own words."""
+    ``language`` is the person's, for what a channel adds in its own words.
+
+    ``repeated``: on a chat, that the request was taken before; its reply is in the outbox or in the records
+    already, so that nothing is to be sent again. ``taken`` False: the turn was not taken (too busy, too slow,
+    the records away), and whoever can be asked to deliver the request again should be (a webhook answers
+    503); elsewhere the screen says so. An empty ``screen.text`` is nothing to send."""
 
     screen: Screen
     replies: bool
     language: str = "fa"
     note: str = ""
+    repeated: bool = False
+    taken: bool = True
 
     @property
     def text(self) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 import structlog
 
 from conversation.conversation import Conversation
+from engine.channels import CHANNELS
 from engine.layout import USSD, Layout
 from records.committer import Committer
 from records.sessions import SessionStore
@@ -63,7 +64,7 @@ class Timers:
             if session.due is not None and session.due > now.timestamp():
                 self._sessions.postpone(unit, session.id, int(session.due * 1_000_000), seen=each.due_at)
             else:
-                layout = self._layouts.get(each.route, USSD)
+                layout = self._layouts.get(each.route) or CHANNELS.get(session.channel, USSD)
                 fired.append(self._conversation.time_out(each, layout))
         if unit:
             await self._committer.commit(unit)

@@ -13,6 +13,7 @@ from conversation.fallback import OVER, fallback
 from conversation.incoming import Reply
 from conversation.meeting import Needs
 from conversation.opening import dialled, resumable
+from conversation.outgoing import Replies
 from conversation.request import Request
 from engine.advance import advance
 from engine.faults import Fault, UnknownVersion
@@ -53,7 +54,9 @@ class Turns:
         languages: Mapping[str, Language],
         clock: Callable[[], datetime],
         measured: measures.Measures,
+        replies: Replies | None = None,
     ) -> None:
+        self._replies = replies
         self._library = library
         self._load_flow = load_flow
         self._sessions = sessions

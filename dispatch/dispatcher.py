@@ -199,6 +199,8 @@ class Dispatcher:
             said.body,
             claimed.attempts,
             claimed.expires_at,
+            said.payload,
+            said.route,
         )
 
     async def _outcomes(self, provider: Provider, batch: Sequence[Outgoing]) -> Sequence[Outcome]:

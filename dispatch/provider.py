@@ -12,8 +12,10 @@ from dispatch.errors import DispatchError
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to send now. ``to`` is a number in E.164 or an e-mail address. ``attempt`` counts from 1;
-    from 2 on the provider may have seen the message before. Nothing is sent after ``expires_at``."""
+    """One message to send now. ``to`` is a number in E.164, an e-mail address or the channel's own id of the
+    person. ``attempt`` counts from 1; from 2 on the provider may have seen the message before. Nothing is
+    sent after ``expires_at``. ``payload`` is the channel's own request as JSON where it is more than the
+    words, ``route`` the bot or line that sends it, else empty."""
 
     id: bytes
     tracking: str
@@ -23,6 +25,8 @@ class Outgoing:
     body: str
     attempt: int
     expires_at: datetime
+    payload: bytes = b""
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,11 +197,12 @@ class _Walk:
             if choice is not None:
                 self.accept(state.save, choice.value, choice.outcome)
                 return
-        if answer == self.layout.more and session.page + 1 < len(self.pages()):
+        turning = self.layout.turning(answer)
+        if turning == "more" and session.page + 1 < len(self.pages()):
             session.page += 1
-        elif answer == self.layout.back:
+        elif turning == "back":
             self.back()
-        elif answer == self.layout.home and (main := self.library.find(MAIN)) is not None:
+        elif turning == "home" and (main := self.library.find(MAIN)) is not None:
             session.lead = ""
             self.open(main)
         elif isinstance(state, Ask):
@@ -385,7 +386,8 @@ class _Walk:
         pages = self.pages()
         session.page = min(session.page, len(pages) - 1)
         page = pages[session.page]
-        screen = Screen(page.text, page.body, page.options, session.page, len(pages))
+        ways = page.ways if self.layout.buttons else ()
+        screen = Screen(page.text, page.body, page.options, session.page, len(pages), ways)
         state = self.state
         if isinstance(state, Waiting):
             self.session.due = self.now.timestamp() + (state.after or self.flow.expires or limits.EXPIRES)

@@ -40,11 +40,13 @@ class Navigation(NamedTuple):
 
 
 class Page(NamedTuple):
-    """``text`` is the whole page; ``body`` and ``options`` are its words and its options in parts."""
+    """``text`` is the whole page; ``body``, ``options`` and ``ways`` are its words, its options and its
+    navigation in parts."""
 
     text: str
     body: str
     options: tuple[Option, ...]
+    ways: tuple[Option, ...]
 
 
 def paginate(
@@ -90,11 +92,13 @@ class _Foot(NamedTuple):
 
     text: str
     cost: Cost
+    ways: tuple[Option, ...]
 
 
-def _foot(lines: Iterable[str]) -> _Foot:
-    text = "".join(["\n" + line for line in lines])
-    return _Foot(text, cost(text))
+def _foot(ways: Iterable[Option]) -> _Foot:
+    ways = tuple(ways)
+    text = "".join([f"\n{way.key} {way.label}" for way in ways])
+    return _Foot(text, cost(text), ways)
 
 
 class _Splitter:
@@ -104,15 +108,13 @@ class _Splitter:
         septets, units, self.strip_zwnj, self.rlm, *keys = shape
         self.room = Room(inf if septets is None else septets, inf if units is None else units, self.rlm)
         back, home, more = (
-            None if word is None else f"{key} {self.without_zwnj(word)}"
+            None if word is None else Option(key, self.without_zwnj(word))
             for key, word in zip(keys, navigation, strict=True)
         )
         # By (is there a next page, is home shown); "more" stands next to the list that it goes on with.
         self.feet = {
             (goes_on, at_home): _foot(
-                line
-                for line in (more if goes_on else None, back, home if at_home else None)
-                if line is not None
+                way for way in (more if goes_on else None, back, home if at_home else None) if way is not None
             )
             for goes_on in (False, True)
             for at_home in (False, True)
@@ -137,7 +139,7 @@ class _Splitter:
         for at_home in (True, False) if self.has_home else (False,):
             foot = self.feet[False, at_home]
             if self.room.holds(content_cost, foot.cost):
-                return Page(self.marked((content + foot.text).lstrip("\n")), body, options)
+                return Page(self.marked((content + foot.text).lstrip("\n")), body, options, foot.ways)
         return None
 
     def atoms(self, body: str, lines: Sequence[str], options: tuple[Option, ...]) -> list[Atom]:
@@ -201,10 +203,12 @@ class _Splitter:
     def page(self, atoms: list[Atom], goes_on: bool) -> Page:
         """The page of these atoms."""
         at_home = self.has_home and self.room.filled(atoms, 0, self.feet[goes_on, True].cost) == len(atoms)
+        foot = self.feet[goes_on, at_home]
         return Page(
-            self.marked(_joined(atoms) + self.feet[goes_on, at_home].text),
+            self.marked(_joined(atoms) + foot.text),
             _joined([atom for atom in atoms if atom.in_body]),
             tuple(atom.option for atom in atoms if atom.option is not None),
+            foot.ways,
         )
 
 

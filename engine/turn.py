@@ -12,15 +12,22 @@ from engine.session import Value
 
 class Input(msgspec.Struct, frozen=True):
     """What arrived. ``start``: ``text`` is a dialled code (``*733*2*1#``) or a word, or is empty;
-    ``text``: an answer; ``timeout``: the time of the present state is over.
+    ``text``: an answer; ``timeout``: the time of the present state is over; ``event``: something happened to
+    the thread that a session in a handover stands in, and ``text`` is its name (``closed``, ``late``): the
+    outcome that the handover goes on by. A session that stands elsewhere takes no event.
 
     ``answers`` (with ``start``) are answers that came together with the code; they are given one by one to
     the screens that the flow shows, until they are used up or one does not fit.
+
+    ``key`` is the same for a repetition of one ``text`` and for no other, ``files`` are the ids of files that
+    came with it: both are handed on to who talks with the person in a handover.
     """
 
-    kind: Literal["start", "text", "timeout"]
+    kind: Literal["start", "text", "timeout", "event"]
     text: str = ""
     answers: tuple[str, ...] = ()
+    key: str = ""
+    files: tuple[str, ...] = ()
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -49,14 +56,15 @@ class Option(msgspec.Struct, frozen=True, array_like=True):
 
 class Screen(msgspec.Struct, frozen=True, array_like=True):
     """What the person sees. ``text`` is complete for a channel of bare text: the page's part of the words,
-    its numbered options and its navigation. ``body`` and ``options`` are the same in parts, for channels
-    that have buttons."""
+    its numbered options and its navigation. ``body``, ``options`` and ``ways`` (the navigation) are the same
+    in parts, for channels that have buttons; ``ways`` is empty on others."""
 
     text: str
     body: str
     options: tuple[Option, ...] = ()
     page: int = 0
     pages: int = 1
+    ways: tuple[Option, ...] = ()
 
 
 class Turn(msgspec.Struct, frozen=True):

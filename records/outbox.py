@@ -34,11 +34,15 @@ _DAMM = (
 
 
 class Content(msgspec.Struct, array_like=True):
-    """What is sealed of a message: the address that it goes to, its subject (e-mail), its words."""
+    """What is sealed of a message: the address that it goes to, its subject (e-mail), its words. ``payload``
+    is the channel's own request as JSON where it is more than the words, ``route`` the bot or line that sends
+    it; rows from before there were such have neither."""
 
     to: str
     subject: str
     body: str
+    payload: bytes = b""
+    route: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -56,6 +60,8 @@ def queue(
     to: str,
     body: str,
     subject: str = "",
+    payload: bytes = b"",
+    route: str = "",
     lifetime: timedelta,
     due: datetime | None = None,
     idempotency_key: str | None = None,
@@ -79,7 +85,7 @@ def queue(
             "channel": channel,
             "class": klass,
             "party": vault.index(kind, to),
-            "sealed": vault.seal(_encoder.encode(Content(to, subject, body)), _context(id)),
+            "sealed": vault.seal(_encoder.encode(Content(to, subject, body, payload, route)), _context(id)),
             "status": "queued",
             "created_at": now,
             "due_at": start,

@@ -173,10 +173,13 @@ def test_without_limits_there_is_one_page(
     assert page.options == choices
 
 
+WAYS = (Option("0", "بازگشت"), Option("00", "منو"))
+
+
 def test_a_short_menu_is_one_page_with_its_navigation() -> None:
     choices = (Option("1", "پیامک ناخواسته"), Option("2", "قطعی سرویس"))
     assert paginate("موضوع شکایت؟", choices, USSD, PERSIAN) == (
-        Page("موضوع شکایت؟\n1 پیامک ناخواسته\n2 قطعی سرویس\n0 بازگشت\n00 منو", "موضوع شکایت؟", choices),
+        Page("موضوع شکایت؟\n1 پیامک ناخواسته\n2 قطعی سرویس\n0 بازگشت\n00 منو", "موضوع شکایت؟", choices, WAYS),
     )
 
 
@@ -281,5 +284,5 @@ def test_an_impossible_layout_and_an_endless_text_are_refused() -> None:
 
 
 def test_an_empty_screen_is_its_navigation() -> None:
-    assert paginate("", (), USSD, Navigation(None, None, "ادامه")) == (Page("", "", ()),)
-    assert paginate(" \n", (), USSD, PERSIAN) == (Page("0 بازگشت\n00 منو", "", ()),)
+    assert paginate("", (), USSD, Navigation(None, None, "ادامه")) == (Page("", "", (), ()),)
+    assert paginate(" \n", (), USSD, PERSIAN) == (Page("0 بازگشت\n00 منو", "", (), WAYS),)
