@@ -14,6 +14,7 @@ from engine.checks import Check
 from engine.conditions import Condition
 from engine.machine import FlowMachine
 from engine.session import Frame, Value
+from engine.turn import Option
 
 # Outcomes that the engine itself gives; needs and sub-flows bring their own names.
 ANSWERED = "answered"
@@ -63,11 +64,13 @@ class Waiting(State):
 
 @dataclass(frozen=True, slots=True)
 class Menu(Waiting):
-    """Shows options and takes one of them. ``words`` caches, per language, what else chooses an option."""
+    """Shows options and takes one of them. ``words`` caches, per language, what else chooses an option, and
+    ``shown`` the options of a menu that looks the same to everybody."""
 
     choices: tuple[Choice, ...]
     conditional: bool
     words: dict[str, dict[str, Choice]] = field(default_factory=dict, compare=False)
+    shown: dict[str, tuple[Option, ...]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +116,13 @@ class Run(State):
 
 @dataclass(frozen=True, slots=True)
 class Handover(State):
-    """Hands the person over to an operator."""
+    """Hands the person over to an operator. ``callback`` is said instead of ``text`` on channels where nobody
+    can be talked to; ``leave`` are the words by which the person ends it."""
 
     text: str
+    callback: str
     topic: str
+    leave: frozenset[str]
     outcomes: frozenset[str]
 
 

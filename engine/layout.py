@@ -13,6 +13,7 @@ from engine.fold import key
 from engine.limits import KEYWORD_LENGTH
 
 Turning = Literal["back", "home", "more"]
+Shape = tuple[int | None, int | None, bool, bool, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Layout:
     # What is typed for navigation, the words as ``engine.fold.key`` spells them.
     keys: Mapping[str, Turning] = field(init=False, compare=False, repr=False)
     words: Mapping[str, Turning] = field(init=False, compare=False, repr=False)
+    # All that pages depend on, as one value to remember them by.
+    shape: Shape = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         words: dict[str, Turning] = {key(word): "more" for word in self.more_words}
@@ -57,6 +60,8 @@ class Layout:
         words |= {key(word): "back" for word in self.back_words}
         object.__setattr__(self, "keys", {self.more: "more", self.home: "home", self.back: "back"})
         object.__setattr__(self, "words", words)
+        shape = (self.septets, self.units, self.strip_zwnj, self.rlm, self.back, self.home, self.more)
+        object.__setattr__(self, "shape", shape)
 
     def turning(self, answer: str) -> Turning | None:
         """What a folded answer means as navigation, if it does."""

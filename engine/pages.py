@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from engine import limits
 from engine.clusters import clusters
-from engine.layout import Layout
+from engine.layout import Layout, Shape
 from engine.room import RIGHT_TO_LEFT, Atom, Cost, Room, cost, word_cost
 from engine.turn import Option
 
@@ -54,20 +54,12 @@ def paginate(
 ) -> tuple[Page, ...]:
     """The pages of a screen, at least one, each within ``layout.septets`` or ``layout.units``. Raises
     ``DoesNotFit``. Remembered: the same screen again costs about a microsecond."""
-    return _paginate(
-        body,
-        tuple(options),
-        (layout.septets, layout.units, layout.strip_zwnj, layout.rlm, layout.back, layout.home, layout.more),
-        navigation,
-    )
-
-
-_Shape = tuple[int | None, int | None, bool, bool, str, str, str]
+    return _paginate(body, tuple(options), layout.shape, navigation)
 
 
 @lru_cache(maxsize=2048)
 def _paginate(
-    body: str, options: tuple[Option, ...], shape: _Shape, navigation: Navigation
+    body: str, options: tuple[Option, ...], shape: Shape, navigation: Navigation
 ) -> tuple[Page, ...]:
     splitter = _splitter(shape, navigation)
     body = splitter.without_zwnj(body.strip())
@@ -104,7 +96,7 @@ def _foot(ways: Iterable[Option]) -> _Foot:
 class _Splitter:
     """Splits for one layout and one navigation."""
 
-    def __init__(self, shape: _Shape, navigation: Navigation) -> None:
+    def __init__(self, shape: Shape, navigation: Navigation) -> None:
         septets, units, self.strip_zwnj, self.rlm, *keys = shape
         self.room = Room(inf if septets is None else septets, inf if units is None else units, self.rlm)
         back, home, more = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from engine import template
 from engine.flow import Choice, Menu
@@ -43,8 +44,8 @@ def look_up(session: Session, name: str) -> Value:
 def render(session: Session, text: str, language: Language) -> str:
     """A text of the flow in the person's language, its placeholders filled."""
     parsed = template.parse(language.translate(text))
-    if not parsed.names:
-        return parsed.render({}, language)
+    if parsed.plain is not None:
+        return parsed.plain
     values: Mapping[str, Value] = {name: look_up(session, name) for name, _kind in parsed.names}
     return parsed.render(values, language)
 
@@ -75,17 +76,28 @@ def pages_of(
     home: bool,
 ) -> tuple[Page, ...]:
     """All pages of the present screen: what was said on the way, the text, its options, navigation."""
-    options = (
-        tuple(
+    options = _options(session, menu, language) if menu is not None else ()
+    navigation = _navigation(language, bool(session.history), home)
+    return paginate(joined(session.lead, render(session, text, language)), options, layout, navigation)
+
+
+def _options(session: Session, menu: Menu, language: Language) -> tuple[Option, ...]:
+    """What a menu offers now. Of a menu that looks the same to everybody it is made once."""
+    shown = menu.shown.get(language.code)
+    if shown is None:
+        shown = tuple(
             Option(str(number), render(session, choice.label, language))
             for number, choice in enumerate(visible(session, menu), 1)
         )
-        if menu is not None
-        else ()
-    )
-    navigation = Navigation(
-        back=language.translate(BACK) if session.history else None,
+        if not menu.conditional and not any("{" in choice.label for choice in menu.choices):
+            menu.shown[language.code] = shown
+    return shown
+
+
+@lru_cache(maxsize=256)
+def _navigation(language: Language, back: bool, home: bool) -> Navigation:
+    return Navigation(
+        back=language.translate(BACK) if back else None,
         home=language.translate(HOME) if home else None,
         more=language.translate(MORE),
     )
-    return paginate(joined(session.lead, render(session, text, language)), options, layout, navigation)

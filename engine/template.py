@@ -24,19 +24,20 @@ _UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud8
 
 
 class Template:
-    """A parsed text. ``names`` are its placeholders in order, each as (name, format), "" for no format."""
+    """A parsed text. ``names`` are its placeholders in order, each as (name, format), "" for no format;
+    ``plain`` is the whole text where it has none, else None."""
 
-    __slots__ = ("_parts", "_plain", "names")
+    __slots__ = ("_parts", "names", "plain")
 
     def __init__(self, parts: tuple[str | tuple[str, str], ...]) -> None:
         self._parts = parts
         self.names: tuple[tuple[str, str], ...] = tuple(part for part in parts if not isinstance(part, str))
-        self._plain = None if self.names else "".join(part for part in parts if isinstance(part, str))
+        self.plain = None if self.names else "".join(part for part in parts if isinstance(part, str))
 
     def render(self, variables: Mapping[str, Value], language: Language) -> str:
         """The text with its placeholders filled. A variable that is unknown or None gives nothing."""
-        if self._plain is not None:
-            return self._plain
+        if self.plain is not None:
+            return self.plain
         return "".join(
             [part if isinstance(part, str) else _filled(variables.get(part[0]), part[1], language)
              for part in self._parts]

@@ -47,7 +47,7 @@ class Met(msgspec.Struct, frozen=True):
     values: Mapping[str, Value] = msgspec.field(default_factory=dict)
 
 
-class Option(msgspec.Struct, frozen=True, array_like=True):
+class Option(msgspec.Struct, frozen=True, array_like=True, cache_hash=True):
     """One choice as shown: ``key`` is what to type, ``label`` what it says."""
 
     key: str
