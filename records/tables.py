@@ -279,12 +279,11 @@ threads = Table(
     Column("language", String(16), nullable=False),
     Column("session", Id, nullable=False),
     Column("topic", String(32), nullable=False),
-    Column("complaint", Id, ForeignKey("complaints.id"), index=True),
+    Column("complaint", Id, ForeignKey("complaints.id")),
     Column("operator", String(64)),
     Column("opened_at", Instant, nullable=False),
     Column("queued_at", Instant, nullable=False),  # Its place in the queue, which giving it back leaves it.
     Column("accepted_at", Instant),
-    Column("alive_until", Instant),  # When it goes back to the queue, unless its operator shows up.
     Column("closed_at", Instant),
     Column("reason", String(16)),  # resolved, unresolved, silent, left
     Column("owed", String(16)),
@@ -293,19 +292,29 @@ threads = Table(
     Column("revision", Integer, nullable=False, default=1),  # grows with each change: optimistic lock
     Index("ix_threads_subscriber", "subscriber", "id"),
     Index("ix_threads_session", "session", "id"),
+    Index("ix_threads_complaint", "complaint", "id"),
     postgresql_with=UPDATED,
 )
 _waits = threads.c.operator.is_(None) & threads.c.closed_at.is_(None)
+_held = threads.c.operator.is_not(None) & threads.c.closed_at.is_(None)
 _lives = threads.c.closed_at.is_(None)
 Index("ix_threads_waiting", threads.c.queued_at, threads.c.id, sqlite_where=_waits, postgresql_where=_waits)
-Index("ix_threads_operator", threads.c.operator, threads.c.id, sqlite_where=_lives, postgresql_where=_lives)
+Index("ix_threads_operator", threads.c.operator, threads.c.id, sqlite_where=_held, postgresql_where=_held)
 # One thread at a time for each person on each route.
 Index("uq_threads_live", threads.c.party, threads.c.route, unique=True,
       sqlite_where=_lives, postgresql_where=_lives)  # fmt: skip
-Index("ix_threads_alive", threads.c.alive_until, sqlite_where=threads.c.alive_until.is_not(None),
-      postgresql_where=threads.c.alive_until.is_not(None))  # fmt: skip
 Index("ix_threads_owed", threads.c.id, sqlite_where=threads.c.owed.is_not(None),
       postgresql_where=threads.c.owed.is_not(None))  # fmt: skip
+
+# Who is at a desk: each sign of life moves ``alive_until``, and once that is past, what the operator had
+# accepted goes back to the queue.
+presences = Table(
+    "presences",
+    metadata,
+    Column("operator", String(64), primary_key=True),
+    Column("alive_until", Instant, nullable=False, index=True),
+    postgresql_with=UPDATED,
+)
 
 # Every word of a thread and every change of it; only ``delivered_at`` and ``read_at`` are ever set later.
 # ``sequence`` has no gaps: whoever writes takes the next number, and of two who take the same one the second
@@ -329,7 +338,7 @@ posts = Table(
     Column("delivered_at", Instant),
     Column("read_at", Instant),
     UniqueConstraint("thread", "sequence"),
-    UniqueConstraint("thread", "key"),
+    UniqueConstraint("key", "thread"),
     Index("ix_posts_party", "party", "id"),
 )
 

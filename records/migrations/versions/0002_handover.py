@@ -1,4 +1,4 @@
-"""Hand-over to a person: threads, their posts, and what people thought of them."""
+"""Hand-over to a person: threads, their posts, who is at a desk, what people thought of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ def upgrade() -> None:
         sa.Column("opened_at", sa.BigInteger(), nullable=False),
         sa.Column("queued_at", sa.BigInteger(), nullable=False),
         sa.Column("accepted_at", sa.BigInteger(), nullable=True),
-        sa.Column("alive_until", sa.BigInteger(), nullable=True),
         sa.Column("closed_at", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.String(length=16), nullable=True),
         sa.Column("owed", sa.String(length=16), nullable=True),
@@ -44,14 +43,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_threads"),
         postgresql_with={"fillfactor": "80"},
     )
-    op.create_index("ix_threads_complaint", "threads", ["complaint"], unique=False)
+    op.create_index("ix_threads_complaint", "threads", ["complaint", "id"], unique=False)
     op.create_index("ix_threads_session", "threads", ["session", "id"], unique=False)
     op.create_index("ix_threads_subscriber", "threads", ["subscriber", "id"], unique=False)
     _partial("ix_threads_waiting", ["queued_at", "id"], "operator IS NULL AND closed_at IS NULL")
-    _partial("ix_threads_operator", ["operator", "id"], "closed_at IS NULL")
+    _partial("ix_threads_operator", ["operator", "id"], "operator IS NOT NULL AND closed_at IS NULL")
     _partial("uq_threads_live", ["party", "route"], "closed_at IS NULL", unique=True)
-    _partial("ix_threads_alive", ["alive_until"], "alive_until IS NOT NULL")
     _partial("ix_threads_owed", ["id"], "owed IS NOT NULL")
+    op.create_table(
+        "presences",
+        sa.Column("operator", sa.String(length=64), nullable=False),
+        sa.Column("alive_until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("operator", name="pk_presences"),
+        postgresql_with={"fillfactor": "80"},
+    )
+    op.create_index("ix_presences_alive_until", "presences", ["alive_until"], unique=False)
     op.create_table(
         "posts",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
@@ -70,7 +76,7 @@ def upgrade() -> None:
         sa.Column("read_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["thread"], ["threads.id"], name="fk_posts_thread_threads"),
         sa.PrimaryKeyConstraint("id", name="pk_posts"),
-        sa.UniqueConstraint("thread", "key", name="uq_posts_thread_key"),
+        sa.UniqueConstraint("key", "thread", name="uq_posts_key_thread"),
         sa.UniqueConstraint("thread", "sequence", name="uq_posts_thread_sequence"),
     )
     op.create_index("ix_posts_party", "posts", ["party", "id"], unique=False)
@@ -101,4 +107,5 @@ def _partial(name: str, columns: list[str], condition: str, *, unique: bool = Fa
 def downgrade() -> None:
     op.drop_table("ratings")
     op.drop_table("posts")
+    op.drop_table("presences")
     op.drop_table("threads")
