@@ -113,6 +113,10 @@ Index("ix_sessions_open_party", sessions.c.party, sessions.c.id, sqlite_where=se
 Index("ix_sessions_due", sessions.c.due_at, sqlite_where=sessions.c.closed_at.is_(None),
       postgresql_where=sessions.c.closed_at.is_(None))  # fmt: skip
 
+# What a visitor of the web chat was shown, by whom it was shown to.
+Index("ix_sessions_webchat", sessions.c.party, sessions.c.id, sqlite_where=sessions.c.channel == "webchat",
+      postgresql_where=sessions.c.channel == "webchat")  # fmt: skip
+
 # A session is its last turn: ``content`` seals the message received (raw and folded), the message shown and
 # the session after it (``records.sessions.TurnRecord``). The two unique keys are what makes a turn happen
 # once: one step for each (session, sequence), one answer for each input key.
@@ -352,6 +356,23 @@ ratings = Table(
     Column("sealed", LargeBinary),  # Their words.
     Column("at", Instant, nullable=False),
     Index("ix_ratings_operator", "operator", "at"),
+)
+
+# Visitors of the web chat whose token was renewed: one of an older ``generation`` is no longer theirs.
+visitors = Table(
+    "visitors",
+    metadata,
+    Column("party", Id, primary_key=True),
+    Column("generation", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# Which people on live connections have something new, for the other processes to look; kept for minutes.
+bells = Table(
+    "bells",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("parties", LargeBinary, nullable=False),  # Blind indexes, 16 bytes each.
 )
 
 # Published flow versions; ``version`` is the hash of the source. The newest row of a name is live.
