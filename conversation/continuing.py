@@ -48,12 +48,19 @@ class Anew:
     """The gateway uses the same session id for a new dialog."""
 
 
-def read_request(last: TurnRecord, request: Request) -> Step | Repeated | Earlier | Over | Anew:
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A press on a screen that is not the present one any more: nothing follows from it."""
+
+
+def read_request(last: TurnRecord, request: Request) -> Step | Repeated | Earlier | Over | Anew | Late:
     """What the request is, given the session's last turn."""
     incoming, session = request.incoming, last.session
     age = request.received - moment(last.answered)
     if request.input_key is not None and request.input_key == last.key and age < REPETITION:
         return Repeated()
+    if incoming.answers is not None and not answers_last(incoming.answers, session):
+        return Late()
     copy = incoming.raw == last.raw and age < REPETITION
     if incoming.begins:
         return Repeated() if copy and session.sequence == 1 else Anew()
@@ -69,6 +76,12 @@ def read_request(last: TurnRecord, request: Request) -> Step | Repeated | Earlie
     if incoming.text == session.cursor or not incoming.text.startswith(prefix):
         return Earlier()
     return Over() if ended else Step(incoming.text[len(prefix) :], incoming.text)
+
+
+def answers_last(answers: tuple[bytes, int], session: Session) -> bool:
+    """Whether the screen that was answered is that of the session's last turn."""
+    tail, sequence = answers
+    return sequence == session.sequence and session.id.endswith(tail)
 
 
 def _marks_nothing(request: Request, session: Session) -> bool:

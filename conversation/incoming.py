@@ -42,7 +42,9 @@ class Incoming(msgspec.Struct, frozen=True):
     session is open opens one, by its keyword or else at the main menu; while one is open it is an answer.
     There ``begins`` True is a command that leaves whatever is open (``/start``). ``order`` is a number that
     grows with each update of one chat, where there is one: an update that is not above the chat's last is a
-    repetition. ``files`` are the ids of stored files that came with the text.
+    repetition. ``files`` are the ids of stored files that came with the text. ``answers`` names the turn
+    whose screen was answered, where the channel knows it (a pressed button): the last bytes of its session's
+    id, and its sequence. Where that is not the session's last turn, the press changes nothing.
     """
 
     caller: Caller
@@ -56,6 +58,7 @@ class Incoming(msgspec.Struct, frozen=True):
     chat: bool = False
     order: int | None = None
     files: tuple[str, ...] = ()
+    answers: tuple[bytes, int] | None = None
 
 
 class Departure(msgspec.Struct, frozen=True):
@@ -74,7 +77,8 @@ class Reply(msgspec.Struct, frozen=True):
     ``repeated``: on a chat, that the request was taken before; its reply is in the outbox or in the records
     already, so that nothing is to be sent again. ``taken`` False: the turn was not taken (too busy, too slow,
     the records away), and whoever can be asked to deliver the request again should be (a webhook answers
-    503); elsewhere the screen says so. An empty ``screen.text`` is nothing to send."""
+    503); elsewhere the screen says so. An empty ``screen.text`` is nothing to send. ``session`` (its id) and
+    ``sequence`` name the turn, for buttons that ``Incoming.answers`` gives back; 0: there was no turn."""
 
     screen: Screen
     replies: bool
@@ -82,6 +86,8 @@ class Reply(msgspec.Struct, frozen=True):
     note: str = ""
     repeated: bool = False
     taken: bool = True
+    session: bytes = b""
+    sequence: int = 0
 
     @property
     def text(self) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from conversation import measures
-from conversation.continuing import REPETITION, Anew, Earlier, Over, Repeated, Step, read_request
+from conversation.continuing import REPETITION, Anew, Earlier, Late, Over, Repeated, Step, read_request
 from conversation.fallback import OVER, fallback
 from conversation.incoming import Reply
 from conversation.meeting import Needs
@@ -140,6 +140,10 @@ class Turns:
                 return await self._step(request, last.session, found)
             if not isinstance(found, Anew):
                 return await self._again(request, last, found)
+        elif request.incoming.answers is not None:
+            # A menu of a dialog that the records do not know any more.
+            self._measured.turns[measures.OVER] += 1
+            return Reply(Screen("", ""), False, _spoken(arrival), repeated=True)
         elif request.incoming.begins is False:
             self._measured.turns[measures.OVER] += 1
             return fallback(OVER, self._languages, _spoken(arrival))
@@ -147,8 +151,13 @@ class Turns:
             arrival = await self._sessions.arrival(request.key, request.kind, request.party, channel)
         return await self._open(request, arrival)
 
-    async def _again(self, request: Request, last: TurnRecord, found: Repeated | Earlier | Over) -> Reply:
+    async def _again(
+        self, request: Request, last: TurnRecord, found: Repeated | Earlier | Over | Late
+    ) -> Reply:
         """A request that is no new step: the screen that is stored for it."""
+        if isinstance(found, Late):
+            self._measured.turns[measures.STORED] += 1
+            return Reply(last.screen, last.replies, last.session.language, repeated=True)
         if isinstance(found, Over):
             self._measured.turns[measures.OVER] += 1
             return fallback(OVER, self._languages, last.session.language)
@@ -262,7 +271,14 @@ class Turns:
 
 def _reply(record: TurnRecord) -> Reply:
     session = record.session
-    return Reply(record.screen, record.replies, session.language, session.note)
+    return Reply(
+        record.screen,
+        record.replies,
+        session.language,
+        session.note,
+        session=session.id,
+        sequence=session.sequence,
+    )
 
 
 def _spoken(arrival: Arrival | None) -> str:
