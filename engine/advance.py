@@ -11,9 +11,9 @@ from datetime import datetime
 
 from transitions import MachineError
 
-from engine import history, limits
+from engine import handing, history, limits
 from engine.choosing import chosen
-from engine.faults import BrokenFlow
+from engine.faults import BrokenFlow, NotHandedOver
 from engine.flow import (
     ANSWERED,
     ELSE,
@@ -36,12 +36,12 @@ from engine.flow import (
 from engine.fold import fold
 from engine.layout import Layout
 from engine.library import Library
-from engine.needs import FAILED, SLOW
+from engine.needs import FAILED, HAND_OVER, SLOW
 from engine.pages import Page
 from engine.session import Frame, Session, Value
 from engine.show import joined, look_up, pages_of, render
 from engine.turn import Input, Language, Met, Need, Screen, Turn
-from engine.words import GIVEN_UP, TIME_IS_OVER, TOO_LONG, UNKNOWN_CODE, WRONG_ANSWER, WRONG_CHOICE
+from engine.words import GIVEN_UP, NOT_SAID, TIME_IS_OVER, TOO_LONG, UNKNOWN_CODE, WRONG_ANSWER, WRONG_CHOICE
 
 MAIN = "main"
 RESUME = "resume"
@@ -66,19 +66,25 @@ def advance(
     session.due = None
     if input.kind == "start":
         walk.start(input)
+    elif session.handed:
+        yield from walk.listen(input)
+    elif input.kind == "text":
+        walk.answer(input.text)
     elif input.kind == "timeout":
         walk.time_out()
     else:
-        walk.answer(input.text)
+        raise NotHandedOver(input.text)
     yield from walk.on()
     return walk.turn()
 
 
 class _Walk:
-    """One turn under way. ``answers`` are still to be given, ``last`` is a final text without a state."""
+    """One turn under way. ``answers`` are still to be given, ``last`` is a final text without a state,
+    ``aside`` one that is shown in place of the state's screen."""
 
     __slots__ = (
         "answers",
+        "aside",
         "languages",
         "last",
         "layout",
@@ -105,6 +111,7 @@ class _Walk:
         self.layout = layout
         self.answers: tuple[str, ...] = ()
         self.last: str | None = None
+        self.aside: str | None = None
         self.outcome = ""
         self.secret = False
         self.trail: list[str] = []
@@ -183,7 +190,7 @@ class _Walk:
             self.session.lead = ""
             self.take(TIMED_OUT)
         else:
-            self.finish(TIME_IS_OVER, EXPIRED)
+            self.finish("" if self.layout.silent else TIME_IS_OVER, EXPIRED)
 
     def answer(self, text: str) -> None:
         """Gives one answer to the state that waits."""
@@ -215,6 +222,21 @@ class _Walk:
             self.push(named, {})
         else:
             self.refuse(state, WRONG_CHOICE)
+
+    def listen(self, input: Input) -> Asking:
+        """Takes an input while an operator talks with the person."""
+        session, state = self.session, self.state
+        assert isinstance(state, Handover)
+        outcome = yield from handing.listen(state, input)
+        if outcome in (handing.STAYS, handing.UNSAID):
+            self.aside = self.language.translate(NOT_SAID) if outcome else ""
+            return
+        session.handed = False
+        session.lead = ""
+        if outcome in state.outcomes or ELSE in state.outcomes:
+            self.take(outcome if outcome in state.outcomes else ELSE)
+        else:
+            self.finish("", outcome)
 
     def answer_ask(self, state: Ask, answer: str) -> None:
         if len(answer) > limits.ANSWER_LENGTH:
@@ -286,7 +308,7 @@ class _Walk:
             elif isinstance(state, Run):
                 self.run(state)
             elif isinstance(state, Handover):
-                if self.session.page or (yield from self.hand_over(state)):
+                if self.session.page or self.session.handed or (yield from self.hand_over(state)):
                     return
             elif isinstance(state, End) and not self.leave(state):
                 return
@@ -323,10 +345,15 @@ class _Walk:
         self.push(self.library.live(state.flow), self.arguments(state.arguments))
 
     def hand_over(self, state: Handover) -> Generator[Need, Met, bool]:
-        """True when an operator takes over: the handover's text is then the last screen."""
-        met = yield Need("handover.request", {"topic": state.topic})
-        if met.outcome == "accepted":
-            self.session.history = []
+        """True when an operator takes over: the handover's text is then the last screen, or on a channel
+        where people can be talked to the last one of the flow until the handover goes on."""
+        live = self.layout.live
+        met = yield Need(HAND_OVER, {"topic": state.topic, "live": live})
+        session = self.session
+        session.frames[-1].variables |= met.values
+        if met.outcome == handing.ACCEPTED:
+            session.history = []
+            session.handed = live
             return True
         self.take(met.outcome if met.outcome in state.outcomes else ELSE)
         return False
@@ -362,8 +389,8 @@ class _Walk:
     # The end of the turn.
 
     def finish(self, text: str, outcome: str) -> None:
-        """Ends the session with a text of the engine's own."""
-        self.last = self.language.translate(text)
+        """Ends the session with a text of the engine's own, or with none."""
+        self.last = self.language.translate(text) if text else ""
         self.outcome = outcome
 
     def pages(self) -> tuple[Page, ...]:
@@ -375,7 +402,8 @@ class _Walk:
             return pages_of(session, state.text, menu, self.language, self.layout, home=home)
         assert isinstance(state, End | Handover)
         session.history = []
-        return pages_of(session, state.text, None, self.language, self.layout, home=False)
+        text = state.text if isinstance(state, End) or self.layout.live else state.callback
+        return pages_of(session, text, None, self.language, self.layout, home=False)
 
     def turn(self) -> Turn:
         """The screen of where the session stands now."""
@@ -383,6 +411,9 @@ class _Walk:
         if self.last is not None:
             session.finished = True
             return Turn(Screen(self.last, self.last), False, tuple(self.trail), self.outcome, self.secret)
+        if self.aside is not None:
+            session.due = self.now.timestamp() + limits.HANDED_OVER
+            return Turn(Screen(self.aside, self.aside), True, tuple(self.trail))
         pages = self.pages()
         session.page = min(session.page, len(pages) - 1)
         page = pages[session.page]
@@ -390,10 +421,11 @@ class _Walk:
         screen = Screen(page.text, page.body, page.options, session.page, len(pages), ways)
         state = self.state
         if isinstance(state, Waiting):
-            self.session.due = self.now.timestamp() + (state.after or self.flow.expires or limits.EXPIRES)
+            expires = state.after or self.flow.expires or self.layout.expires or limits.EXPIRES
+            self.session.due = self.now.timestamp() + expires
             return Turn(screen, True, tuple(self.trail), "", self.secret)
-        if session.page + 1 < len(pages):
-            session.due = self.now.timestamp() + limits.EXPIRES
+        if session.page + 1 < len(pages) or session.handed:
+            session.due = self.now.timestamp() + (limits.HANDED_OVER if session.handed else limits.EXPIRES)
             return Turn(screen, True, tuple(self.trail), "", self.secret)
         session.finished = True
         outcome = state.outcome if isinstance(state, End) else HANDED_OVER

@@ -128,7 +128,10 @@ def _run(name: str, spec: Mapping[str, Any]) -> tuple[State, Iterator[Arrow]]:
 
 def _handover(name: str, spec: Mapping[str, Any]) -> tuple[State, Iterator[Arrow]]:
     ways = spec["go"]
-    return Handover(name, spec["handover"], spec["topic"], frozenset(ways)), iter(ways.items())
+    text = spec["handover"]
+    leave = frozenset(key(word) for word in spec.get("leave", ()))
+    state = Handover(name, text, spec.get("callback", text), spec["topic"], leave, frozenset(ways))
+    return state, iter(ways.items())
 
 
 def _end(name: str, spec: Mapping[str, Any]) -> tuple[State, Iterator[Arrow]]:

@@ -3,7 +3,8 @@
 Fault
 ├── UnknownVersion   the session stands in a version that is not loaded: load it and try again
 ├── UnknownFlow      nothing of that name is published
-└── BrokenFlow       lint would have refused this flow, or the outside answered beyond its signature
+├── BrokenFlow       lint would have refused this flow, or the outside answered beyond its signature
+└── NotHandedOver    an event of a thread reached a session that no operator talks in any more
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ class UnknownFlow(Fault):
     def __init__(self, flow: str) -> None:
         super().__init__(f"no flow {flow} is published")
         self.flow = flow
+
+
+class NotHandedOver(Fault):
+    """The session does not stand in a handover: what happened to its thread is of no consequence."""
 
 
 class BrokenFlow(Fault):

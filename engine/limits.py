@@ -15,4 +15,5 @@ HISTORY = 16  # Answers that "back" can undo.
 PAGES = 40  # Pages that one screen is split into.
 ATTEMPTS = 5  # Failed answers in one state before it gives up, where the flow names no number.
 
+HANDED_OVER = 7 * 24 * 3_600  # Seconds of silence after which a thread that nobody closed is over.
 EXPIRES = 600  # Seconds without an answer after which a session ends, where its flow says nothing else.

@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 FAILED = "failed"
 SLOW = "slow"
 
+# What the engine itself asks for in a handover.
+HAND_OVER = "handover.request"
+SAY = "handover.say"
+LEAVE = "handover.leave"
+
 
 @dataclass(frozen=True, slots=True)
 class NeedSpec:

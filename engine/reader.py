@@ -64,7 +64,7 @@ def kind_of(state: Mapping[str, Any]) -> str:
 def texts(source: Source) -> Iterator[tuple[str, Path]]:
     """All texts of a flow that people see, each with its place: what the catalogues translate."""
     for name, state in source.data.get("states", {}).items():
-        for key in ("menu", "ask", "say", "handover", "end", "invalid"):
+        for key in ("menu", "ask", "say", "handover", "callback", "end", "invalid"):
             if state.get(key):
                 yield state[key], ("states", name, key)
         for place, option in enumerate(state.get("options", ())):

@@ -282,22 +282,40 @@ KINDS = (
     ),
     Place(
         "handover",
-        "گفتگو را به یک کارشناس می‌سپارد.",
-        "Hands the conversation over to an operator.",
+        "گفتگو را به یک کارشناس می‌سپارد: نوشته‌های شخص به او می‌رسد تا گفتگو بسته شود. در USSD و پیامک، که کسی "
+        "نمی‌تواند منتظر بماند، درخواست تماس می‌شود و گفتگو همان‌جا تمام است.",
+        "Hands the conversation over to an operator, who gets what the person writes until it is closed. "
+        "On USSD and SMS, where nobody can wait, it becomes a call-back and ends the session.",
         (
             Key(
                 "handover",
                 TEXT,
-                "متنی که پس از پذیرفته شدن نشان داده می‌شود و گفتگو را می‌بندد",
-                "The text shown when it is accepted; it ends the session.",
+                "متنی که پس از پذیرفته شدن نشان داده می‌شود",
+                "The text shown when it is accepted.",
                 required=True,
+            ),
+            Key(
+                "callback",
+                TEXT,
+                "همان در کانالی که درخواست تماس می‌شود؛ بدون آن متن handover",
+                "The same where it becomes a call-back; the text of handover where it is not said.",
             ),
             Key("topic", NAME, "موضوع، برای کارشناس", "The topic, for the operator.", required=True),
             Key(
+                "leave",
+                Listed(KEYWORD, 10),
+                "کلمه‌هایی که شخص با آن‌ها گفتگو با کارشناس را تمام می‌کند",
+                "Words by which the person ends the talk with the operator.",
+            ),
+            Key(
                 "go",
                 _WAYS,
-                "اگر نشد به کجا برود: failed و slow، یا else",
-                "Where to go when it cannot be done: failed and slow, or else.",
+                "هر نتیجه به کدام حالت می‌رود: failed و slow اگر نشد، closed وقتی کارشناس تمام کرد، "
+                "left وقتی شخص تمام کرد، late وقتی یک هفته چیزی گفته نشد؛ else یعنی بقیه. "
+                "closed و left و late اگر نوشته نشوند گفتگو را بی‌صدا می‌بندند.",
+                "Where each outcome leads: failed and slow when it cannot be done, closed when the operator "
+                "ended it, left when the person did, late when nothing was said for a week; else means the "
+                "rest. Where closed, left or late is not said it ends the session without a word.",
                 required=True,
             ),
         ),

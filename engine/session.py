@@ -31,6 +31,15 @@ class Step(msgspec.Struct, array_like=True):
     frames: list[Frame]
 
 
+class Seen(msgspec.Struct, array_like=True):
+    """What tells a repeated update of a chat: the highest ``order`` so far and when it came (seconds since
+    1970), and the beginnings of the newest input keys, one after another."""
+
+    order: int | None = None
+    at: int = 0
+    keys: bytes = b""
+
+
 class Session(msgspec.Struct, array_like=True):
     """``caller`` is the person's address, ``code`` the service code. ``opened`` is the flow that was asked
     for; ``frames[0]`` is the one that goes first, ``frames[-1]`` the one that speaks now.
@@ -40,6 +49,9 @@ class Session(msgspec.Struct, array_like=True):
     that its further pages and its repetition show it too. ``cursor`` is the last cumulative text and ``note``
     what else the gateway wants kept, neither is the engine's. ``parked`` holds the frames of an earlier
     session that this one may go on with.
+
+    ``handed``: an operator talks with the person, in the handover that ``frames[-1]`` stands in. ``seen`` is
+    the conversation's, as ``cursor`` and ``note`` are: a chat's next session takes it over.
     """
 
     id: bytes
@@ -61,6 +73,8 @@ class Session(msgspec.Struct, array_like=True):
     cursor: str = ""
     note: str = ""
     finished: bool = False
+    handed: bool = False
+    seen: Seen | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()

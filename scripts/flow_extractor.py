@@ -1,7 +1,7 @@
 """Finds the texts of a flow file for the catalogues: a Babel extraction method (see ``babel.cfg``).
 
-Texts are what people read: title, about, menu, ask, say, end, handover, invalid and the labels of options.
-Not among them are the values, keywords and topics, which the engine compares.
+Texts are what people read: title, about, menu, ask, say, end, handover, callback, invalid and the labels of
+options. Not among them are the values, keywords and topics, which the engine compares.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import IO, Any
 import yaml
 
 FLOW_KEYS = ("title", "about")
-STATE_KEYS = ("menu", "ask", "say", "end", "handover", "invalid")
+STATE_KEYS = ("menu", "ask", "say", "end", "handover", "callback", "invalid")
 
 # Line, function (none: the text is taken as it is), text, comments for translators.
 Extracted = tuple[int, None, str, list[str]]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from engine.findings import Path, Report
+from engine.handing import OUTCOMES as GOES_ON
 from engine.lint.graph import ELSE
 from engine.lint.scope import Scope
+from engine.needs import HAND_OVER
 from engine.reader import Source, kind_of
-
-HANDOVER = "handover.request"
 
 
 def check(scope: Scope, source: Source, report: Report) -> None:
@@ -18,14 +18,15 @@ def check(scope: Scope, source: Source, report: Report) -> None:
         kind = kind_of(state)
         if kind not in ("call", "handover"):
             continue
-        need = state["call"] if kind == "call" else HANDOVER
+        need = state["call"] if kind == "call" else HAND_OVER
         if need not in scope.needs:
             nearest = report.nearest(need, scope.needs)
             report.add("unknown-need", (*place, kind), need=need, nearest=nearest)
             continue
         if kind == "call":
             check_arguments(report, place, need, state.get("with", {}), scope.needs[need].arguments)
-        check_outcomes(report, place, need, state["go"], scope.ways(state).outcomes or ())
+        optional = GOES_ON if kind == "handover" else ()
+        check_outcomes(report, place, need, state["go"], scope.ways(state).outcomes or (), optional)
 
 
 def check_arguments(
@@ -48,8 +49,14 @@ def check_arguments(
 
 
 def check_outcomes(
-    report: Report, place: Path, called: str, go: str | Mapping[str, str], outcomes: Collection[str]
+    report: Report,
+    place: Path,
+    called: str,
+    go: str | Mapping[str, str],
+    outcomes: Collection[str],
+    optional: Collection[str] = (),
 ) -> None:
+    """``optional``: the outcomes that need no way."""
     if isinstance(go, str):
         return
     for outcome in go:
@@ -63,5 +70,5 @@ def check_outcomes(
                 outcomes=", ".join(outcomes) or "–",
             )
     for outcome in outcomes:
-        if outcome not in go and ELSE not in go:
+        if outcome not in go and outcome not in optional and ELSE not in go:
             report.add("missing-outcome", (*place, "go"), outcome=outcome)

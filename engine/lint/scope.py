@@ -8,9 +8,11 @@ from typing import Any, Protocol
 from engine.compile import segments
 from engine.findings import Path, Report
 from engine.fold import key
+from engine.handing import ACCEPTED
+from engine.handing import OUTCOMES as GOES_ON
 from engine.layout import Layout
 from engine.lint.graph import Ending, Graph, Ways
-from engine.needs import FAILED, SLOW, NeedSpec
+from engine.needs import FAILED, HAND_OVER, SLOW, NeedSpec
 from engine.reader import Source, kind_of
 from engine.turn import Language
 
@@ -90,17 +92,23 @@ class Scope:
                 self._endings[flow] = self.graph(source).endings
         return self._endings[flow]
 
+    def answers(self, need: str) -> Mapping[str, Ending] | None:
+        """How a need may be met, by outcome; None for a need that there is not."""
+        spec = self.needs.get(need)
+        if spec is None:
+            return None
+        own = {outcome: Ending(frozenset(brings)) for outcome, brings in spec.outcomes.items()}
+        return {**own, **_FAULTS}
+
     def ways(self, state: Mapping[str, Any]) -> Ways:
         """The outcomes of a call, run or handover."""
         kind = kind_of(state)
         if kind == "handover":
-            return Ways(_FAULTS)
+            answers = dict(self.answers(HAND_OVER) or _FAULTS)
+            accepted = answers.pop(ACCEPTED, Ending())
+            return Ways({**answers, **dict.fromkeys(GOES_ON, Ending(accepted.brings, waits=True))})
         if kind == "call":
-            spec = self.needs.get(state["call"])
-            if spec is None:
-                return Ways(None)
-            own = {outcome: Ending(frozenset(brings)) for outcome, brings in spec.outcomes.items()}
-            return Ways({**own, **_FAULTS})
+            return Ways(self.answers(state["call"]))
         save: Mapping[str, str] = state.get("save", {})
         endings = self.endings(state["run"])
         if endings is None:

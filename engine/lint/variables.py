@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine.findings import Path, Report
+from engine.handing import ACCEPTED
 from engine.lint.conditions import proved, reads
 from engine.lint.graph import Graph
 from engine.lint.placeholders import placeholders
 from engine.lint.scope import Scope
+from engine.needs import HAND_OVER
 from engine.reader import Source, kind_of
 
 # (variable, place, whether it may be unset there)
@@ -43,6 +45,9 @@ def _set_somewhere(scope: Scope, graph: Graph) -> set[str]:
         if "call" in state:
             for brings in scope.needs[state["call"]].outcomes.values():
                 names |= set(brings)
+        elif "handover" in state and HAND_OVER in scope.needs:
+            for brings in scope.needs[HAND_OVER].outcomes.values():
+                names |= set(brings)
         elif "run" in state:
             names |= set(state.get("save", ()))
         elif "save" in state:
@@ -53,7 +58,9 @@ def _set_somewhere(scope: Scope, graph: Graph) -> set[str]:
 def _reads(scope: Scope, state: Mapping[str, Any], known: frozenset[str] | set[str]) -> Iterator[Read]:
     """All that a state reads; ``known`` is what is set on every way to it."""
     known = frozenset(known)
-    for key in ("menu", "ask", "say", "handover", "end", "invalid"):
+    if "handover" in state and (spec := scope.needs.get(HAND_OVER)) is not None:
+        known |= frozenset(spec.outcomes.get(ACCEPTED, ()))
+    for key in ("menu", "ask", "say", "handover", "callback", "end", "invalid"):
         if key in state:
             yield from _text(state[key], known, (key,))
     for number, option in enumerate(state.get("options", ())):

@@ -431,7 +431,7 @@ def test_a_handover_ends_with_its_words_or_goes_its_way() -> None:
     person = Walker(library(flow), lambda need: Met("accepted"))
     assert person.dial() == "کارشناس با شما تماس می‌گیرد."
     assert (person.over, person.outcome) == (True, "handover")
-    assert person.asked[0].arguments == {"topic": "general"}
+    assert person.asked[0].arguments == {"topic": "general", "live": False}
     person = Walker(library(flow), lambda need: Met("failed"))
     assert person.dial() == "نشد."
 
