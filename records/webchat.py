@@ -94,8 +94,8 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A turn or a word, neither where its key is gone. ``position`` is where somebody is who has it, ``at`` is
-    in microseconds since 1970."""
+    """A turn or a word; neither where its key is gone. ``position`` is where somebody is who has it; ``at``
+    is in microseconds since 1970."""
 
     position: Position
     at: int
@@ -218,7 +218,7 @@ def _find_together(connection: Connection, asked: Sequence[Asked]) -> list[Found
     known = connection.exec_driver_sql(
         "SELECT party, generation FROM visitors WHERE party = ANY($1::bytea[])", (parties,)
     ).all()
-    generations: dict[bytes, int] = {party: generation for party, generation in known}
+    generations: dict[bytes, int] = dict(map(tuple, known))
     for place, each in enumerate(asked):
         found[place].generation = generations.get(each.party, 0)
     for way, newest in (("ASC", False), ("DESC", True)):
