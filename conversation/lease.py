@@ -7,61 +7,65 @@ racing turns is a ``Conflict`` at its commit and runs again on what the first on
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from types import TracebackType
 
-
-class _Place:
-    """The lock of one session, and how many turns hold it or wait for it."""
-
-    __slots__ = ("lock", "turns")
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.turns = 0
+# The turns that wait for a session, in the order in which they came; None while only one has it.
+Queue = deque["asyncio.Future[None]"] | None
 
 
 class Hold:
     """``async with`` holds one session; turns of it go in the order in which they came."""
 
-    __slots__ = ("_key", "_place", "_places")
+    __slots__ = ("_key", "_queues")
 
-    def __init__(self, places: dict[bytes, _Place], key: bytes) -> None:
-        self._places = places
+    def __init__(self, queues: dict[bytes, Queue], key: bytes) -> None:
+        self._queues = queues
         self._key = key
 
     async def __aenter__(self) -> None:
-        place = self._places.get(self._key)
-        if place is None:
-            place = self._places[self._key] = _Place()
-        self._place = place
-        place.turns += 1
+        queues, key = self._queues, self._key
+        if key not in queues:
+            queues[key] = None
+            return
+        queue = queues[key]
+        if queue is None:
+            queue = queues[key] = deque()
+        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(called)
         try:
-            await place.lock.acquire()
+            await called
         except BaseException:
-            self._leave()
+            # Cancelled just when it was called: the session goes to the next.
+            if called.done() and not called.cancelled():
+                self._leave()
             raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._place.lock.release()
         self._leave()
 
     def _leave(self) -> None:
-        self._place.turns -= 1
-        if not self._place.turns:
-            del self._places[self._key]
+        """Hands the session to whoever waits longest and was not cancelled."""
+        queue = self._queues[self._key]
+        while queue:
+            called = queue.popleft()
+            if not called.done():
+                called.set_result(None)
+                return
+        del self._queues[self._key]
 
 
 class Leases:
-    """Locks of the sessions that have a turn under way or waiting; none is kept for the others."""
+    """Which sessions have a turn under way; nothing is kept of the others."""
 
     def __init__(self) -> None:
-        self._places: dict[bytes, _Place] = {}
+        self._queues: dict[bytes, Queue] = {}
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._queues)
 
     def hold(self, key: bytes) -> Hold:
         """Holds the session with this key."""
-        return Hold(self._places, key)
+        return Hold(self._queues, key)

@@ -9,24 +9,25 @@ its states, its transitions and its graph are as ``transitions`` builds them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from transitions import Event, Machine, MachineError
 
-from engine.session import Frame
 
-
-class Way(Event):  # type: ignore[misc]  # transitions has no types.
+class Way(Event):
     """One outcome, from every state that has it."""
 
-    def trigger(self, frame: Frame) -> None:
-        """Moves the frame to where this outcome leads; ``MachineError`` when its state has no such way."""
-        arrows = self.transitions.get(frame.state)
+    def trigger(self, model: Any, *args: Any, **kwargs: Any) -> bool:
+        """Moves the model (a ``Frame``) to where this outcome leads; ``MachineError`` when its state has no
+        such way."""
+        arrows = self.transitions.get(model.state)
         if not arrows:
-            raise MachineError(f"state {frame.state} has no outcome {self.name}")
-        frame.state = arrows[0].dest
+            raise MachineError(f"state {model.state} has no outcome {self.name}")
+        model.state = arrows[0].dest
+        return True
 
 
-class FlowMachine(Machine):  # type: ignore[misc]
+class FlowMachine(Machine):
     """``Machine`` whose events are ``Way``s."""
 
     event_cls = Way

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from engine import template
 from engine.flow import Choice, Menu
@@ -77,7 +76,11 @@ def pages_of(
 ) -> tuple[Page, ...]:
     """All pages of the present screen: what was said on the way, the text, its options, navigation."""
     options = _options(session, menu, language) if menu is not None else ()
-    navigation = _navigation(language, bool(session.history), home)
+    navigation = Navigation(
+        back=language.translate(BACK) if session.history else None,
+        home=language.translate(HOME) if home else None,
+        more=language.translate(MORE),
+    )
     return paginate(joined(session.lead, render(session, text, language)), options, layout, navigation)
 
 
@@ -92,12 +95,3 @@ def _options(session: Session, menu: Menu, language: Language) -> tuple[Option, 
         if not menu.conditional and not any("{" in choice.label for choice in menu.choices):
             menu.shown[language.code] = shown
     return shown
-
-
-@lru_cache(maxsize=256)
-def _navigation(language: Language, back: bool, home: bool) -> Navigation:
-    return Navigation(
-        back=language.translate(BACK) if back else None,
-        home=language.translate(HOME) if home else None,
-        more=language.translate(MORE),
-    )

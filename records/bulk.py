@@ -104,8 +104,9 @@ class Insert:
         self._whole = itemgetter(*(column.name for column in columns))
         self._defaults = {column.name: _default(column) for column in columns}
         self._instants = [place for place, column in enumerate(columns) if isinstance(column.type, Instant)]
-        self._start = f"INSERT INTO {quote(table.name)} ({named})"  # noqa: S608  # Names of our own tables.
-        self._unnested = _unnested(columns) if self._arrays else ""
+        self._start = f"INSERT INTO {quote(table.name)} ({named})"
+        if self._arrays:
+            self._start += f" SELECT * FROM unnest({_unnested(columns)})"  # noqa: S608  # Our own names.
         self._row = f"({', '.join('?' for _ in columns)})"
         self._most = min(MOST_ROWS, 1 << (MOST_PARAMETERS // len(columns)).bit_length() - 1)
 
@@ -115,7 +116,7 @@ class Insert:
         for place in self._instants:
             columns[place] = [_instant(value) for value in columns[place]]
         if self._arrays:
-            yield f"{self._start} SELECT * FROM unnest({self._unnested})", tuple(columns)
+            yield self._start, tuple(columns)
             return
         whole = list(zip(*columns, strict=True))
         first = 0

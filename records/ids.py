@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from secrets import randbits
 
+from records.randomness import randomness
 from records.tables import microseconds
 
 _RANDOM = 74  # Bits of an id that are neither time, version nor variant.
@@ -23,12 +23,12 @@ class IdMaker:
         milliseconds = microseconds(now) // 1000
         if milliseconds > self._milliseconds:
             self._milliseconds = milliseconds
-            self._random = randbits(_RANDOM - 1)  # The top bit stays free for counting on.
+            self._random = randomness.getrandbits(_RANDOM - 1)  # The top bit stays free for counting on.
         else:
-            self._random += 1 + randbits(32)
+            self._random += 1 + randomness.getrandbits(32)
             if self._random >> _RANDOM:
                 self._milliseconds += 1
-                self._random = randbits(_RANDOM - 1)
+                self._random = randomness.getrandbits(_RANDOM - 1)
         upper, lower = self._random >> 62, self._random & _MASK_B
         return (self._milliseconds << 80 | 7 << 76 | upper << 64 | 2 << 62 | lower).to_bytes(16)
 

@@ -5,12 +5,12 @@ A cause adds its message to its own unit, so the message exists exactly when wha
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime, timedelta
 
 import msgspec
 
 from records.ids import new_id
+from records.randomness import randomness
 from records.tables import outbox
 from records.unit import Unit
 from records.vault import Vault
@@ -103,7 +103,7 @@ def content(vault: Vault, id: bytes, sealed: bytes) -> Content:
 def new_tracking() -> str:
     """A random number of ten digits that does not begin with zero; nobody can guess another's."""
     first = 10 ** (TRACKING_DIGITS - 2)
-    digits = str(first + secrets.randbelow(9 * first))
+    digits = str(first + randomness.randrange(9 * first))
     return digits + str(_check_digit(digits))
 
 

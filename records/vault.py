@@ -9,7 +9,6 @@ alone. The context is authenticated too: a value moved to another row does not o
 from __future__ import annotations
 
 import hmac
-import os
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -17,12 +16,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from records.keyring import Keyring
+from records.randomness import randomness
 
 VERSION = 1
 CIPHERS = 4_096  # Of sessions under way: deriving one anew takes twice as long as sealing with it.
 _HEADER = 3
 _NONCE = 12
-_NONCES = 256  # Drawn from the system at once.
 _LEAST = _HEADER + _NONCE + 16
 
 
@@ -33,14 +32,13 @@ class Unreadable(Exception):
 class Vault:
     """Seals and opens with a key ring; about 5 µs each. ``repr`` shows no key."""
 
-    __slots__ = ("_cipher", "_current", "_digest_key", "_header", "_index_key", "_nonces", "_ring")
+    __slots__ = ("_cipher", "_current", "_digest_key", "_header", "_index_key", "_ring")
 
     def __init__(self, keyring: Keyring) -> None:
         self._ring = keyring
         self._cipher = lru_cache(maxsize=CIPHERS)(self._derived)
         self._current = 0
         self._header = b""
-        self._nonces: list[bytes] = []
         self._index_key = blake2b(key=keyring.index, digest_size=32, person=b"chapar.index").digest()
         self._digest_key = blake2b(key=keyring.index, digest_size=32, person=b"chapar.digest").digest()
 
@@ -53,7 +51,7 @@ class Vault:
         current = self._ring.current
         if current != self._current:
             self._current, self._header = current, bytes([VERSION]) + current.to_bytes(2)
-        header, nonce = self._header, self._nonce()
+        header, nonce = self._header, randomness.randbytes(_NONCE)
         cipher = self._derived(current, context) if scope is None else self._cipher(current, scope)
         return header + nonce + cipher.encrypt(nonce, plain, header + context)
 
@@ -71,16 +69,6 @@ class Vault:
             return cipher.decrypt(nonce, sealed[_HEADER + _NONCE :], header + context)
         except InvalidTag:
             raise Unreadable("a sealed value was changed or belongs elsewhere") from None
-
-    def _nonce(self) -> bytes:
-        """A random nonce. The system is asked for many at once: each call to it lets go of Python's lock, and
-        a turn would have to wait until the thread that writes to SQLite gives it back."""
-        try:
-            return self._nonces.pop()
-        except IndexError:
-            drawn = os.urandom(_NONCE * _NONCES)
-            self._nonces = [drawn[start : start + _NONCE] for start in range(0, len(drawn), _NONCE)]
-            return self._nonces.pop()
 
     def _derived(self, number: int, scope: bytes) -> AESGCM:
         """The cipher of a scope under one of the ring's keys; ``KeyError`` when the ring lacks that key."""

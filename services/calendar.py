@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -61,6 +62,8 @@ class Calendar:
         self._solar = solar
         self._years = years
         self._warned: set[int] = set()
+        # All that are filed on one day are due on one day.
+        self._due = lru_cache(maxsize=64)(self._last_day)
 
     @classmethod
     def load(cls, path: Path = HOLIDAYS) -> Calendar:
@@ -97,13 +100,16 @@ class Calendar:
         time. The day of ``now`` does not count, as in court procedure; two Thursdays make one day."""
         if working_days <= 0:
             raise ValueError("a deadline lies at least half a working day ahead")
-        day, left = now.astimezone(TEHRAN).date(), working_days
+        day = self._due(now.astimezone(TEHRAN).date(), working_days)
+        closing = self._hours.half if day.weekday() == THURSDAY else self._hours.full
+        return datetime.combine(day, closing, TEHRAN)
+
+    def _last_day(self, day: date, left: float) -> date:
         for _ in range(HORIZON_DAYS):
             day += timedelta(days=1)
             left -= self.share(day)
             if left <= 0:
-                closing = self._hours.half if day.weekday() == THURSDAY else self._hours.full
-                return datetime.combine(day, closing, TEHRAN)
+                return day
         raise ValueError(f"no deadline within {HORIZON_DAYS} days")
 
     def covers(self, day: date) -> bool:

@@ -8,7 +8,6 @@ when it returns. The operator says which revision was on the page: of two who ac
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +26,7 @@ from records.complaints import Complaint
 from records.database import Database
 from records.gathered import Gathered
 from records.ids import new_id
+from records.randomness import randomness
 from records.tables import complaints
 from records.unit import Conflict, Unit
 from services import notices
@@ -169,6 +169,22 @@ class Complaints:
             raise UnknownComplaint
         return found, await self._casebook.words(found)
 
+    async def joinable(self, unit: Unit, subscriber: bytes, number: str) -> tuple[str, bytes]:
+        """(number, id) of the complaint of this subscriber that a thread may join: the one with this number,
+        or that it was merged into. Raises ``UnknownComplaint`` and ``OtherPerson``."""
+        found = await self._casebook.find(unit, number)
+        if found is not None and found.merged_into is not None:
+            found = await self._casebook.find_id(found.merged_into)
+        if found is None:
+            raise UnknownComplaint
+        if found.subscriber != subscriber:
+            raise OtherPerson
+        return found.number, found.id
+
+    def joined(self, unit: Unit, complaint: bytes, now: datetime, operator: str) -> None:
+        """Notes that a thread joined a complaint: what is said there is a part of its story from then on."""
+        self._casebook.keep(unit, complaint, now, "operator", "joined", "", operator)
+
     async def answer(self, number: str, *, operator: str, text: str, revision: int, now: datetime) -> None:
         """Answers the person. A short answer goes out whole; of a long one the person is told where to read
         it."""
@@ -256,4 +272,4 @@ class Complaints:
 def _draw() -> str:
     """A new number: eight digits of which the first is no zero and the last is the check digit."""
     least = 10 ** (NUMBER_LENGTH - 2)
-    return with_check_digit(str(least + secrets.randbelow(9 * least)))
+    return with_check_digit(str(least + randomness.randrange(9 * least)))

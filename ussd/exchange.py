@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+import msgspec
+
 from conversation.incoming import Caller
 from engine.layout import USSD, Layout
 
@@ -32,27 +34,25 @@ Reason = Literal["ended", "aborted", "timeout", "failed"]
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(slots=True)
-class GatewayRequest:
+class GatewayRequest(msgspec.Struct):
     """``tail`` is the path below ``/ussd/<gateway>``, decoded, "" or beginning with a slash. ``query`` is the
     raw query without the route's secret. ``peer`` is the address of whoever made the request."""
 
     method: str = "POST"
     tail: str = ""
     query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NOTHING
     body: bytes = b""
     peer: str = ""
 
 
-@dataclass(slots=True)
-class GatewayReply:
+class GatewayReply(msgspec.Struct):
     """``content_type`` is the whole header, with its charset."""
 
     body: bytes
     content_type: str
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,7 +231,9 @@ def given_secret(request: web.Request) -> bytes | None:
             if len(found) > 1:
                 return None
             given = found[0]
-            return unquote_to_bytes(given.replace("+", " ")) if "%" in given or "+" in given else given.encode()
+            return (
+                unquote_to_bytes(given.replace("+", " ")) if "%" in given or "+" in given else given.encode()
+            )
     header = request.headers.get(SECRET_HEADER)
     if header is not None:
         return header.encode("utf-8", "surrogateescape")

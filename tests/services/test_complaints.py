@@ -285,8 +285,8 @@ async def test_a_number_that_is_taken_runs_again(desk: Desk, monkeypatch: pytest
     person = await desk.person()
     taken = (await file(desk, person)).number
     draws = iter([int(taken[:-1]), int(taken[:-1]), 4821903])
-    dice = SimpleNamespace(randbelow=lambda _most: next(draws) - 10**6)
-    monkeypatch.setattr("services.complaints.secrets", dice)
+    dice = SimpleNamespace(randrange=lambda _most: next(draws) - 10**6)
+    monkeypatch.setattr("services.complaints.randomness", dice)
     assert (await file(desk, person)).number[:-1] == "4821903"
     rows = await desk.database.read(select(complaints))
     assert len(rows) == 2
