@@ -19,6 +19,7 @@ from conversation.meeting import Needs
 from conversation.outgoing import Render, Replies
 from conversation.timers import Timers
 from conversation.turns import Turns
+from conversation.unasked import Unasked
 from house import House, Refused, cancel, kept, layouts, now
 from records import claims
 from sending import dispatching
@@ -80,6 +81,7 @@ async def serving(home: House) -> AsyncIterator[int]:
 def conversation_of(home: House) -> Conversation:
     """Who takes the turns of this process."""
     settings, measured = home.settings, Measures(home.registry)
+    replies = Replies(home.vault, RENDERS)
     turns = Turns(
         library=home.library,
         load_flow=home.publisher.flow,
@@ -90,10 +92,13 @@ def conversation_of(home: House) -> Conversation:
         languages=home.languages,
         clock=now,
         measured=measured,
-        replies=Replies(home.vault, RENDERS),
+        replies=replies,
     )
     return Conversation(
         turns=turns,
+        unasked=Unasked(
+            turns=turns, sessions=home.sessions, committer=home.committer, clock=now, replies=replies
+        ),
         sessions=home.sessions,
         vault=home.vault,
         languages=home.languages,

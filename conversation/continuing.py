@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from conversation.request import Request
+from conversation.seen import was_seen
 from engine.session import Session
 from records.sessions import TurnRecord
 from records.tables import moment
@@ -62,12 +63,14 @@ def read_request(last: TurnRecord, request: Request) -> Step | Repeated | Earlie
     if incoming.answers is not None and not answers_last(incoming.answers, session):
         return Late()
     copy = incoming.raw == last.raw and age < REPETITION
+    if copy and incoming.doubtful:
+        return Repeated()
     if incoming.begins:
         return Repeated() if copy and session.sequence == 1 else Anew()
     if request.input_key is None and copy and (session.finished or _marks_nothing(request, session)):
         # Nobody answers a last screen, and nobody answers the first one with the code that was dialled.
         return Repeated()
-    ended = session.finished or (session.due is not None and request.received.timestamp() > session.due + 60)
+    ended = session.finished or overdue(session, request)
     if not incoming.cumulative:
         return Over() if ended else Step(incoming.text, session.cursor)
     if ended and incoming.begins is None and age >= REPETITION and not incoming.text:
@@ -76,6 +79,26 @@ def read_request(last: TurnRecord, request: Request) -> Step | Repeated | Earlie
     if incoming.text == session.cursor or not incoming.text.startswith(prefix):
         return Earlier()
     return Over() if ended else Step(incoming.text[len(prefix) :], incoming.text)
+
+
+def read_chat(last: TurnRecord, request: Request) -> Step | Repeated | Earlier | Anew | Late:
+    """The same on a chat, whose dialogs follow one another under one key and without a mark."""
+    incoming, session = request.incoming, last.session
+    if request.input_key is not None and request.input_key == last.key:
+        return Repeated()
+    if was_seen(session.seen, request):
+        return Earlier()
+    if incoming.answers is not None and not answers_last(incoming.answers, session):
+        return Late()
+    if incoming.begins or session.finished or overdue(session, request):
+        return Anew()
+    return Step(incoming.text, session.cursor)
+
+
+def overdue(session: Session, request: Request) -> bool:
+    """Whether the session's time was over before the request came, though nobody has fired it yet. A minute
+    is the sweeper's."""
+    return session.due is not None and request.received.timestamp() > session.due + 60
 
 
 def answers_last(answers: tuple[bytes, int], session: Session) -> bool:

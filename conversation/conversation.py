@@ -16,6 +16,7 @@ from conversation.incoming import Caller, Departure, Incoming, Reply
 from conversation.lease import Leases
 from conversation.request import Request, session_key
 from conversation.turns import Turns
+from conversation.unasked import Unasked, Writes
 from engine.layout import Layout
 from engine.turn import Language
 from records.sessions import Due, SessionStore
@@ -28,13 +29,15 @@ PAUSE = 5.0  # Seconds between log lines that say the same of turns.
 
 
 class Conversation:
-    """``turns`` does the work; here is what surrounds it: no more turns at once than ``in_flight``, one at
-    a time for each session, an answer within ``deadline`` seconds, a last screen for whatever goes wrong."""
+    """``turns`` and ``unasked`` do the work; here is what surrounds it: no more turns at once than
+    ``in_flight``, one at a time for each session, an answer within ``deadline`` seconds, a last screen for
+    whatever goes wrong."""
 
     def __init__(
         self,
         *,
         turns: Turns,
+        unasked: Unasked,
         sessions: SessionStore,
         vault: Vault,
         languages: Mapping[str, Language],
@@ -44,6 +47,7 @@ class Conversation:
         in_flight: int,
     ) -> None:
         self._turns = turns
+        self._unasked = unasked
         self._sessions = sessions
         self._vault = vault
         self._languages = languages
@@ -66,7 +70,7 @@ class Conversation:
         """
         if self._running >= self._most:
             self._measured.turns[measures.BUSY] += 1
-            return fallback(BUSY, self._languages)
+            return fallback(BUSY, self._languages, chat=incoming.chat)
         began = perf_counter()
         self._running += 1
         self._idle.clear()
@@ -76,19 +80,22 @@ class Conversation:
                 return await self._once(request)
         except TimeoutError:
             self._measured.turns[measures.SLOW] += 1
-            return fallback(LATER, self._languages, request.language)
+            return fallback(LATER, self._languages, request.language, chat=incoming.chat)
         except Unavailable as error:
             if began - self._told > PAUSE:
                 # One line for many people: an outage must not fill the log too.
                 self._told = began
                 log.warning("turns not taken", route=incoming.caller.route, reason=str(error))
             self._measured.turns[measures.UNAVAILABLE] += 1
-            return fallback(LATER, self._languages, request.language)
+            return fallback(LATER, self._languages, request.language, chat=incoming.chat)
         except Exception:
             # The person is owed an answer whatever went wrong; the operator finds the reason in the log.
             log.exception("turn failed", route=incoming.caller.route)
             self._measured.turns[measures.BROKEN] += 1
-            return fallback(SORRY, self._languages, request.language)
+            sorry = fallback(SORRY, self._languages, request.language, chat=incoming.chat)
+            if incoming.chat:
+                await self._unasked.say(sorry, incoming.caller)
+            return sorry
         finally:
             self._running -= 1
             if not self._running:
@@ -111,7 +118,23 @@ class Conversation:
     async def time_out(self, due: Due, layout: Layout) -> None:
         """Fires the time-out that a session waits for, unless the person answers first."""
         async with self._leases.hold(due.key):
-            await self._turns.fire(due, layout)
+            await self._unasked.fire(due, layout)
+
+    async def post_event(
+        self, session: bytes, event: str, *, key: str, also: Writes | None = None
+    ) -> Reply | None:
+        """Tells a session (its id) what happened to the thread that it stands in, and moves it on by that
+        outcome: ``closed``, ``late``. What ``also`` adds to the unit, which may run more than once, is
+        committed with it, both or neither. ``key`` names this very event: a second one with it changes
+        nothing.
+
+        The reply is queued already where its channel has an outbox; elsewhere it is to be pushed. None when
+        the session does not stand in a handover any more: then ``also`` was not written either. Raises
+        ``Unavailable``, and what ``also`` raises.
+        """
+        standing = await self._sessions.standing(session)
+        async with self._leases.hold(session if standing is None else standing.key):
+            return await self._unasked.post(session, event, key=key, also=also)
 
     async def settled(self) -> None:
         """Waits until no turn is under way."""

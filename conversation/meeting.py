@@ -27,7 +27,16 @@ class Needs:
         self._measured = measured
         self._deadline = deadline
 
-    async def meet(self, need: Need, session: Session, unit: Unit, now: datetime, party: bytes) -> Met:
+    async def meet(
+        self,
+        need: Need,
+        session: Session,
+        unit: Unit,
+        now: datetime,
+        party: bytes,
+        route: str,
+        raw: bytes = b"",
+    ) -> Met:
         """Meets one need. What it wrote stays in ``unit`` only when it came back whole and in time.
 
         A handler that fails gives the outcome ``failed``, one that is too slow ``slow``. ``Conflict`` and
@@ -44,6 +53,8 @@ class Needs:
             language=session.language,
             unit=writes,
             services=self._services,
+            route=route,
+            raw=raw,
         )
         try:
             async with asyncio.timeout(self._deadline):

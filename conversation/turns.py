@@ -5,32 +5,43 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
-import structlog
+import msgspec
 
 from conversation import measures
-from conversation.continuing import REPETITION, Anew, Earlier, Late, Over, Repeated, Step, read_request
+from conversation.continuing import (
+    REPETITION,
+    Anew,
+    Earlier,
+    Late,
+    Over,
+    Repeated,
+    Step,
+    read_chat,
+    read_request,
+)
 from conversation.fallback import OVER, fallback
 from conversation.incoming import Reply
 from conversation.meeting import Needs
 from conversation.opening import dialled, resumable
 from conversation.outgoing import Replies
 from conversation.request import Request
+from conversation.seen import noted
 from engine.advance import advance
-from engine.faults import Fault, UnknownVersion
+from engine.faults import UnknownVersion
 from engine.flow import Flow
 from engine.fold import fold
+from engine.handing import LEFT
 from engine.layout import Layout
 from engine.library import Library
+from engine.needs import LEAVE
 from engine.session import Session
-from engine.turn import Input, Language, Screen, Turn
+from engine.turn import Input, Language, Need, Screen, Turn
 from records.committer import Committer
 from records.ids import new_id
-from records.sessions import Arrival, Due, Opened, SessionStore, TurnRecord
+from records.sessions import Arrival, Opened, SessionStore, TurnRecord
 from records.tables import microseconds, moment
 from records.unit import Conflict, Unavailable, Unit
 from services.subscribers import Subscribers
-
-log = structlog.get_logger()
 
 # A turn that meets a conflict runs again on what the other one left; more often than this is a defect.
 TRIES = 6
@@ -76,50 +87,13 @@ class Turns:
             except Conflict:
                 self._measured.conflicts += 1
             except UnknownVersion as missing:
-                await self._learn(missing)
+                await self.learn(missing)
         raise Unavailable("a turn met a conflict each time")
-
-    async def fire(self, due: Due, layout: Layout) -> None:
-        """Fires the time-out that a session waits for. Of several processes that try, one does it."""
-        assert due.turn is not None
-        session, was_due = due.turn.session, due.turn.session.due
-        unit, now = Unit(), self._clock()
-        try:
-            turn = await self._advance(session, Input("timeout"), unit, now, due.party, layout)
-        except UnknownVersion as missing:
-            await self._learn(missing)  # The next sweep finds it.
-            return
-        except Fault:
-            # It would fail at each sweep from now on, so the session ends here.
-            log.exception("time-out failed", route=due.route)
-            unit = Unit()
-            session.finished = True
-            session.sequence += 1
-            turn = Turn(Screen("", ""), False, (), "broken")
-        record = TurnRecord(
-            session=session,
-            key=None,
-            received=microseconds(now),
-            answered=microseconds(self._clock()),
-            text="",
-            raw=b"",
-            peer="",
-            screen=turn.screen,
-            replies=turn.replies,
-            trail=turn.trail,
-            outcome=turn.outcome,
-        )
-        value = self._sessions.write(
-            unit, key=due.key, record=record, was_due=was_due, closed=session.finished
-        )
-        try:
-            await self._committer.commit(unit)
-        except Conflict:
-            return  # Another process fired it, or the person answered just then.
-        self._sessions.remember(due.key, value)
 
     async def _try(self, request: Request, *, fresh: bool) -> Reply:
         """Takes the turn on what is known now; with ``fresh`` on what the database knows."""
+        if request.incoming.chat:
+            return await self._try_chat(request, fresh=fresh)
         channel = request.incoming.caller.channel
         arrival: Arrival | None = None
         last = None if fresh else await self._sessions.cached(request.key)
@@ -135,21 +109,48 @@ class Turns:
                 before = await self._taken(request, last)
                 if before is not None and (isinstance(found, Step) or before.raw == request.incoming.raw):
                     self._measured.turns[measures.STORED] += 1
-                    return _reply(before)
+                    return reply_of(before)
             if isinstance(found, Step):
                 return await self._step(request, last.session, found)
             if not isinstance(found, Anew):
                 return await self._again(request, last, found)
         elif request.incoming.answers is not None:
-            # A menu of a dialog that the records do not know any more.
-            self._measured.turns[measures.OVER] += 1
-            return Reply(Screen("", ""), False, _spoken(arrival), repeated=True)
+            return self._of_nothing(arrival)
         elif request.incoming.begins is False:
             self._measured.turns[measures.OVER] += 1
             return fallback(OVER, self._languages, _spoken(arrival))
         if arrival is None:
             arrival = await self._sessions.arrival(request.key, request.kind, request.party, channel)
         return await self._open(request, arrival)
+
+    async def _try_chat(self, request: Request, *, fresh: bool) -> Reply:
+        """The same on a chat, where one dialog follows another."""
+        caller = request.incoming.caller
+        last = None if fresh else await self._sessions.cached(request.key)
+        if last is None or isinstance(read_chat(last, request), Anew):
+            # The cache may not know of a dialog that another process began meanwhile.
+            arrival = await self._sessions.arrival(
+                request.key, request.kind, request.party, caller.channel, lost=True
+            )
+            last = arrival.turn
+            if last is None and request.incoming.answers is not None:
+                return self._of_nothing(arrival)
+            if last is None or isinstance(read_chat(last, request), Anew):
+                return await self._open(request, arrival)
+        request.language = last.session.language
+        found = read_chat(last, request)
+        before = None
+        if request.input_key is not None and (isinstance(found, Earlier) or fresh):
+            before = await self._sessions.answered(last.session.id, request.input_key)
+        if isinstance(found, Step) and before is None:
+            return await self._step(request, last.session, found)
+        self._measured.turns[measures.STORED] += 1
+        return msgspec.structs.replace(reply_of(before or last), repeated=True)
+
+    def _of_nothing(self, arrival: Arrival | None) -> Reply:
+        """A press on a menu of a dialog that the records do not know any more."""
+        self._measured.turns[measures.OVER] += 1
+        return Reply(Screen("", ""), False, _spoken(arrival), repeated=True)
 
     async def _again(
         self, request: Request, last: TurnRecord, found: Repeated | Earlier | Over | Late
@@ -164,7 +165,7 @@ class Turns:
         if isinstance(found, Earlier):
             last = await self._taken(request, last) or last
         self._measured.turns[measures.STORED] += 1
-        return _reply(last)
+        return reply_of(last)
 
     async def _taken(self, request: Request, last: TurnRecord) -> TurnRecord | None:
         """The turn of this session that took this very request, where requests can be told apart."""
@@ -176,7 +177,10 @@ class Turns:
 
     async def _step(self, request: Request, session: Session, step: Step) -> Reply:
         session.cursor = step.cursor
-        return await self._commit(request, session, Input("text", step.text), Unit(), None)
+        given = Input("text", step.text)
+        if request.incoming.chat:
+            given = Input("text", step.text, key=request.incoming.key or "", files=request.incoming.files)
+        return await self._commit(request, session, given, Unit(), None)
 
     async def _open(self, request: Request, arrival: Arrival) -> Reply:
         incoming, caller = request.incoming, request.incoming.caller
@@ -204,12 +208,29 @@ class Turns:
             code=incoming.code,
             cursor=incoming.text if incoming.cumulative else "",
         )
-        if arrival.parked is not None:
+        if incoming.chat:
+            await self._leave(request, arrival, session, unit)
+        elif arrival.parked is not None:
             session.parked = resumable(arrival.parked, request)
             self._sessions.close(unit, arrival.parked.session.id, "superseded", request.received)
-        replaced = arrival.turn.session.id if arrival.turn is not None else None
+        replaced = arrival.turn.session.id if arrival.turn is not None else arrival.lost
         opened = Opened(caller.channel, caller.route, incoming.code, request.party, replaced)
         return await self._commit(request, session, Input("start", dialled(incoming)), unit, opened)
+
+    async def _leave(self, request: Request, arrival: Arrival, session: Session, unit: Unit) -> None:
+        """A chat begins another dialog in place of its last, which may still be open."""
+        if arrival.lost is not None:
+            self._sessions.close(unit, arrival.lost, "unreadable", request.received)
+        if arrival.turn is None:
+            return
+        left = arrival.turn.session
+        session.seen = left.seen
+        if left.handed:
+            leave = Need(LEAVE, {"reason": LEFT})
+            route = request.incoming.caller.route
+            await self._needs.meet(leave, left, unit, request.received, request.party, route)
+        if not left.finished:
+            self._sessions.close(unit, left.id, "superseded", request.received)
 
     async def _commit(
         self, request: Request, session: Session, input: Input, unit: Unit, opened: Opened | None
@@ -219,8 +240,12 @@ class Turns:
         was_due = session.due
         if incoming.note is not None:
             session.note = incoming.note
-        turn = await self._advance(session, input, unit, request.received, request.party, caller.layout)
+        turn = await self.advance(
+            session, input, unit, request.received, request.party, caller.route, caller.layout, incoming.raw
+        )
         request.language = session.language
+        if incoming.chat:
+            session.seen = noted(session.seen, request)
         text = fold(input.text)
         record = TurnRecord(
             session=session,
@@ -239,29 +264,40 @@ class Turns:
         value = self._sessions.write(
             unit, key=request.key, record=record, was_due=was_due, opened=opened, closed=session.finished
         )
+        reply = reply_of(record)
+        if incoming.chat and self._replies is not None:
+            self._replies.queue(unit, reply, caller, request.received)
         await self._committer.commit(unit)
         self._sessions.remember(request.key, value)
         self._measured.turns[measures.ANSWERED] += 1
         if turn.outcome:
             self._measured.ended[turn.outcome] += 1
-        return _reply(record)
+        return reply
 
     # The engine and what it needs.
 
-    async def _advance(
-        self, session: Session, input: Input, unit: Unit, now: datetime, party: bytes, layout: Layout
+    async def advance(
+        self,
+        session: Session,
+        input: Input,
+        unit: Unit,
+        now: datetime,
+        party: bytes,
+        route: str,
+        layout: Layout,
+        raw: bytes = b"",
     ) -> Turn:
         """Runs the engine to the end of the turn, meeting its needs; their writes join ``unit``."""
         steps = advance(self._library, session, input, now, self._languages, layout)
         try:
             need = next(steps)
             while True:
-                need = steps.send(await self._needs.meet(need, session, unit, now, party))
+                need = steps.send(await self._needs.meet(need, session, unit, now, party, route, raw))
         except StopIteration as stop:
             turn: Turn = stop.value
             return turn
 
-    async def _learn(self, missing: UnknownVersion) -> None:
+    async def learn(self, missing: UnknownVersion) -> None:
         """Loads a flow version that an older session stands in."""
         flow = await self._load_flow(missing.flow, missing.version)
         if flow is None:
@@ -269,7 +305,8 @@ class Turns:
         self._library.keep(flow)
 
 
-def _reply(record: TurnRecord) -> Reply:
+def reply_of(record: TurnRecord) -> Reply:
+    """What a turn that is in the records was answered with."""
     session = record.session
     return Reply(
         record.screen,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 
 from engine.session import Session
 from engine.turn import Screen
@@ -65,16 +67,18 @@ class Opened:
 class Arrival:
     """What the database knows of a caller: ``turn``, the last one of the session with this key; the
     ``subscriber`` who has this address; ``parked``, the last turn of the newest session of this person, on
-    whichever channel, that is still open (it may be the session of ``turn``)."""
+    whichever channel, that is still open (it may be the session of ``turn``). ``lost`` is the session with
+    this key where nobody can read its turns any more."""
 
     turn: TurnRecord | None
     subscriber: Subscriber | None
     parked: TurnRecord | None
+    lost: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An open session to look at, as its time-out may have come. ``key`` is its id where its key was taken
+    """An open session, to look at as its time-out may have come. ``key`` is its id where its key was taken
     over by another session. ``turn`` is None where the key ring lacks what opens its last turn."""
 
     key: bytes
@@ -116,15 +120,23 @@ class SessionStore:
         found = await self._found.ask(Asked(key))
         return self._refill(key, found.turn)
 
-    async def arrival(self, key: bytes, kind: str, party: bytes, channel: str | None = None) -> Arrival:
+    async def arrival(
+        self, key: bytes, kind: str, party: bytes, channel: str | None = None, *, lost: bool = False
+    ) -> Arrival:
         """What the database knows of a caller: one look-up, shared with all who arrive at once. Only a
-        session of this ``channel`` is ``parked``, or of any where none is named."""
+        session of this ``channel`` is ``parked``, or of any where none is named. With ``lost`` a turn that
+        cannot be read any more is told by its session's id, for who begins another in its place."""
         found = await self._found.ask(Asked(key, kind, party, channel))
         try:
             parked = None if found.parked is None else self._read(_value(found.parked))
         except Unreadable:
             parked = None  # Its key is gone: there is nothing to go on with.
-        return Arrival(self._refill(key, found.turn), found.subscriber, parked)
+        try:
+            return Arrival(self._refill(key, found.turn), found.subscriber, parked)
+        except Unreadable:
+            if not lost or found.turn is None:
+                raise
+            return Arrival(None, found.subscriber, parked, found.turn.session)
 
     async def answered(self, session: bytes, input_key: bytes) -> TurnRecord | None:
         """The turn in which this session took the input with this key."""
@@ -189,11 +201,22 @@ class SessionStore:
     async def due(self, now: datetime, limit: int) -> list[Due]:
         """Open sessions to be looked at by ``now``, longest due first, with their last turns from the
         database. ``turn.session.due`` tells whether the time-out has really come."""
+        return await self._open_ones(
+            lambda every: every.where(sessions.c.due_at <= now).order_by(sessions.c.due_at).limit(limit)
+        )
+
+    async def standing(self, session: bytes) -> Due | None:
+        """The open session with this id, due or not, from the database."""
+        found = await self._open_ones(lambda every: every.where(sessions.c.id == session))
+        return found[0] if found else None
+
+    async def _open_ones(self, chosen: Callable[[Select[Any]], Select[Any]]) -> list[Due]:
+        """Open sessions with their last turns."""
         any_turn = turns.alias()
         last = (
             select(func.max(any_turn.c.sequence)).where(any_turn.c.session == sessions.c.id).scalar_subquery()
         )
-        rows = await self._database.read(
+        statement = (
             select(
                 sessions.c.id,
                 sessions.c.key,
@@ -205,9 +228,7 @@ class SessionStore:
             )
             .select_from(sessions)
             .join(turns, and_(turns.c.session == sessions.c.id, turns.c.sequence == last))
-            .where(sessions.c.closed_at.is_(None), sessions.c.due_at <= now)
-            .order_by(sessions.c.due_at)
-            .limit(limit)
+            .where(sessions.c.closed_at.is_(None))
         )
         return [
             Due(
@@ -218,7 +239,7 @@ class SessionStore:
                 session=row.id,
                 turn=self._readable(StoredTurn(row.id, row.sequence, row.content)),
             )
-            for row in rows
+            for row in await self._database.read(chosen(statement))
         ]
 
     def _open(self, unit: Unit, key: bytes, record: TurnRecord, opened: Opened, closed: bool) -> None:

@@ -18,7 +18,8 @@ from services.subscribers import Person
 class NeedContext:
     """One turn as a need sees it. ``address`` is the caller's (an msisdn in E.164, or the channel's own id),
     ``party`` its blind index. Writes go into ``unit`` and are committed with the turn, or not at all; reads
-    see what is committed and what already waits in ``unit``."""
+    see what is committed and what already waits in ``unit``. ``route`` is the gateway, bot or line that the
+    session is held over, ``raw`` the request of this turn as it came (nothing in a time-out)."""
 
     now: datetime
     session: Session
@@ -29,6 +30,8 @@ class NeedContext:
     language: str
     unit: Unit
     services: Services
+    route: str = ""
+    raw: bytes = b""
 
     @property
     def person(self) -> Person:

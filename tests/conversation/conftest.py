@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,10 @@ from conversation.incoming import Caller, Incoming, Reply
 from conversation.measures import Measures
 from conversation.meeting import Needs
 from conversation.needs import SPECS
+from conversation.outgoing import Render, Replies
 from conversation.timers import Timers
 from conversation.turns import Turns
+from conversation.unasked import Unasked
 from engine.layout import USSD
 from engine.library import Library
 from languages import Languages
@@ -77,6 +79,7 @@ async def process(
     deadline: float = 8.0,
     need_deadline: float = 5.0,
     in_flight: int = 128,
+    renders: Mapping[str, Render] | None = None,
 ) -> AsyncIterator[Process]:
     async with AsyncExitStack() as stack:
         database = await Database.open(url)
@@ -115,6 +118,7 @@ async def process(
         )
         measured = Measures(CollectorRegistry())
         sessions = SessionStore(database, vault, cache)
+        replies = Replies(vault, renders or {})
         turns = Turns(
             library=library,
             load_flow=publisher.flow,
@@ -125,9 +129,13 @@ async def process(
             languages=languages,
             clock=clock,
             measured=measured,
+            replies=replies,
         )
         conversation = Conversation(
             turns=turns,
+            unasked=Unasked(
+                turns=turns, sessions=sessions, committer=committer, clock=clock, replies=replies
+            ),
             sessions=sessions,
             vault=vault,
             languages=languages,
