@@ -27,6 +27,8 @@ GATEWAYS = (
     "truroute",
 )
 
+PLATFORMS = ("telegram", "bale")
+
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
 
@@ -114,6 +116,63 @@ def _options(value: str) -> tuple[tuple[str, str], ...]:
     return tuple((name.strip(), text.strip()) for name, _equals, text in pairs)
 
 
+def _bots(value: str) -> tuple[tuple[str, str], ...]:
+    pairs = [re.fullmatch("([a-z0-9-]{1,16})=(.+)", one.strip()) for one in value.split(",") if one.strip()]
+    found = {pair[1]: _token(pair[2]) for pair in pairs if pair}
+    if len(found) < len(pairs):
+        raise ValueError("a list of bots, such as shop=123:ABC,help=456:DEF, each name once")
+    return tuple(found.items())
+
+
+def _token(value: str) -> str:
+    # It becomes part of a path.
+    if not re.fullmatch("[A-Za-z0-9:_-]{1,128}", value):
+        raise ValueError("a token such as 123:ABC")
+    return value
+
+
+def _rate(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 100_000:
+        raise ValueError("a number of messages a second, 0 for no limit")
+    return number
+
+
+def _webhook_secret(value: str) -> str:
+    # What Telegram allows in it; in a path nothing of this needs an escape.
+    if not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", value):
+        raise ValueError("a secret of 16 to 256 letters, digits, _ or -")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class BotSettings:
+    """The bots on one messenger. ``bots`` are further ones beside that of ``token``: (name, token)."""
+
+    token: str = setting("", _token, "token of the bot", secret=True)
+    bots: tuple[tuple[str, str], ...] = setting(
+        (), _bots, "further bots, such as shop=123:ABC,help=456:DEF", secret=True
+    )
+    mode: str = setting(
+        "", _choice("polling", "webhook"), "how updates come; by default webhook where PUBLIC_URL is set"
+    )
+    webhook_secret: str = setting(
+        "", _webhook_secret, "secret of its webhook requests; without it one made of each token", secret=True
+    )
+    base_url: str = setting("", _url("http", "https"), "where its Bot API is; without it the messenger's own")
+    proxy: str = setting("", _url("http", "https"), "HTTP proxy on the way there", secret=True)
+    rate: float = setting(30.0, _rate, "messages a second that one process sends by one bot; 0: no limit")
+    chat_rate: float = setting(1.0, _rate, "the same to one chat, after five at once; 0: no limit")
+
+    @property
+    def tokens(self) -> Mapping[str, str]:
+        """Token by the bot's name, "" for the one that has none."""
+        return ({"": self.token} if self.token else {}) | dict(self.bots)
+
+
 @dataclass(frozen=True, slots=True)
 class RouteSettings:
     """What one USSD gateway is allowed and how its screens are cut."""
@@ -146,6 +205,11 @@ class Settings:
     )
     keys: str = setting("", _text, "key ring as JSON; without it KEY_FILE", secret=True)
     key_file: str = setting("", _text, "key ring file; without it keys.json in DATA_DIR, made on first start")
+    public_url: str = setting(
+        "",
+        _url("https", "http"),
+        "where this service is reached from outside, such as https://chapar.example.ir",
+    )
     trusted_proxies: Networks = setting((), _networks, "proxies whose X-Forwarded-For is believed")
     monitor_addresses: Networks = setting((), _networks, "who may read /metrics besides this machine")
 
@@ -181,6 +245,7 @@ class Settings:
     log_format: str = setting("", _choice("json", "text"), "json, or text for people; by default by terminal")
 
     routes: Mapping[str, RouteSettings] = field(default_factory=dict)
+    bots: Mapping[str, BotSettings] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -215,6 +280,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         gateway: RouteSettings(**_read(RouteSettings, f"USSD_{gateway.upper()}_", environment, sources))
         for gateway in GATEWAYS
     }
+    values["bots"] = {
+        platform: BotSettings(**_read(BotSettings, f"{platform.upper()}_", environment, sources))
+        for platform in PLATFORMS
+    }
     _refuse_unknown(environment)
     settings = Settings(**values, sources=sources)
     _check(settings)
@@ -226,6 +295,8 @@ def describe(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
     yield from _describe(settings, "", settings.sources)
     for gateway, route in settings.routes.items():
         yield from _describe(route, f"USSD_{gateway.upper()}_", settings.sources)
+    for platform, bots in settings.bots.items():
+        yield from _describe(bots, f"{platform.upper()}_", settings.sources)
 
 
 def _read(
@@ -249,7 +320,7 @@ def _read(
 
 
 def _describe(
-    holder: Settings | RouteSettings, prefix: str, sources: Mapping[str, str]
+    holder: Settings | RouteSettings | BotSettings, prefix: str, sources: Mapping[str, str]
 ) -> Iterator[tuple[str, str, str, str]]:
     for each in fields(holder):
         if "parse" not in each.metadata:
@@ -278,8 +349,10 @@ def _shown(value: Any, secret: bool) -> str:
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     """A route's setting that is misspelt would leave the route as it was: open, or closed to everybody."""
     known = {f"USSD_{gateway}_{each.name}".upper() for gateway in GATEWAYS for each in fields(RouteSettings)}
+    known |= {f"{platform}_{each.name}".upper() for platform in PLATFORMS for each in fields(BotSettings)}
+    grouped = ("USSD_", *(f"{platform.upper()}_" for platform in PLATFORMS))
     for name, text in sorted(environment.items()):
-        if name.startswith("USSD_") and text.strip() and name not in known:
+        if name.startswith(grouped) and text.strip() and name not in known:
             raise SettingError(f"{name}: there is no such setting; `server.py config` lists them all")
 
 
@@ -295,6 +368,9 @@ def _check(settings: Settings) -> None:
         (settings.email_provider == "smtp", "SMTP_URL", settings.smtp_url, "EMAIL_PROVIDER=smtp"),
         (settings.email_provider == "smtp", "MAIL_FROM", settings.mail_from, "EMAIL_PROVIDER=smtp"),
     )
+    for platform, bots in settings.bots.items():
+        if bots.mode == "webhook" and bots.tokens and not settings.public_url:
+            raise SettingError(f"PUBLIC_URL: is empty, but {platform.upper()}_MODE=webhook needs it")
     for wanted, name, value, by in needed:
         if wanted and not value:
             raise SettingError(f"{name}: is empty, but {by} needs it")

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # Run as a file, a script finds only its neighbours.
 
 import settings  # noqa: E402  (it needs the line above)
-from settings import RouteSettings, Settings  # noqa: E402
+from settings import BotSettings, RouteSettings, Settings  # noqa: E402
 from ussd.gateways import GATEWAYS  # noqa: E402
 
 PAGE = ROOT / "docs" / "settings.md"
@@ -49,6 +49,13 @@ DOORS_HEAD = """
 
 """
 
+BOTS_HEAD = """
+## Bots
+
+`<MESSENGER>` is `TELEGRAM` or `BALE`: `TELEGRAM_TOKEN`. Without a token there is no bot.
+
+"""
+
 # No parser takes it, so that each says what it does take.
 IMPOSSIBLE = "\0"
 
@@ -58,19 +65,25 @@ def page() -> str:
     parts = [HEAD, _table(("Setting", "Default", "Takes", "Meaning"), _rows(Settings))]
     parts += [GATEWAY_HEAD, _table(("Setting", "Default", "Takes", "Meaning"), _rows(RouteSettings))]
     parts += [DOORS_HEAD, _table(("Gateway", "Requests", "Options and their defaults"), _doors())]
+    parts += [BOTS_HEAD, _table(("Setting", "Default", "Takes", "Meaning"), _rows(BotSettings))]
     return "".join(parts)
 
 
-def _rows(kind: type[Settings] | type[RouteSettings]) -> Iterator[tuple[str, ...]]:
-    """One row for each setting that ``config`` prints; of the gateways, whose settings are alike, for one."""
+def _rows(kind: type[Settings] | type[RouteSettings] | type[BotSettings]) -> Iterator[tuple[str, ...]]:
+    """One row for each setting that ``config`` prints; of the gateways, whose settings are alike, for one,
+    and the same of the messengers."""
     defaults = settings.load({})
     known = {name: (value, meaning) for name, value, _source, meaning in settings.describe(defaults)}
-    prefix = "" if kind is Settings else f"USSD_{settings.GATEWAYS[0].upper()}_"
+    prefix, written = {
+        Settings: ("", ""),
+        RouteSettings: (f"USSD_{settings.GATEWAYS[0].upper()}_", "USSD_<GATEWAY>_"),
+        BotSettings: (f"{settings.PLATFORMS[0].upper()}_", "<MESSENGER>_"),
+    }[kind]
     for each in fields(kind):
         if "parse" not in each.metadata:
             continue
         value, meaning = known[prefix + each.name.upper()]
-        name = ("" if kind is Settings else "USSD_<GATEWAY>_") + each.name.upper()
+        name = written + each.name.upper()
         masked = ", masked wherever it is shown" if each.metadata["secret"] else ""
         yield f"`{name}`", f"`{value}`" if value else "–", _takes(each.metadata["parse"]) + masked, meaning
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import settings
-from settings import RouteSettings, SettingError, Settings, describe, load
+from settings import BotSettings, RouteSettings, SettingError, Settings, describe, load
 from ussd.gateways import GATEWAYS
 
 KEYS = '{"current": "k1", "keys": {}, "index": ""}'
@@ -29,6 +29,7 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "REDIS_URL": ("rediss://:p@cache/2",) * 2,
     "KEYS": (KEYS, KEYS),
     "KEY_FILE": ("/run/secrets/keys", "/run/secrets/keys"),
+    "PUBLIC_URL": ("https://chapar.example.ir",) * 2,
     "TRUSTED_PROXIES": (" 10.0.0.7, 2001:db8::/32 ,", NETWORKS),
     "MONITOR_ADDRESSES": ("10.0.0.7,2001:db8::/32", NETWORKS),
     "TURN_DEADLINE": ("2.5", 2.5),
@@ -62,6 +63,17 @@ ROUTE_TAKES: Mapping[str, tuple[str, Any]] = {
     "OPTIONS": ("charge=Y, amount = 500", (("charge", "Y"), ("amount", "500"))),
 }
 
+BOT_TAKES: Mapping[str, tuple[str, Any]] = {
+    "TOKEN": ("123:A-b_C",) * 2,
+    "BOTS": (" shop=123:ABC, help=456:DEF ,", (("shop", "123:ABC"), ("help", "456:DEF"))),
+    "MODE": ("polling",) * 2,
+    "WEBHOOK_SECRET": ("x" * 16,) * 2,
+    "BASE_URL": ("http://127.0.0.1:8081/bot",) * 2,
+    "PROXY": ("http://u:p@10.0.0.7:3128",) * 2,
+    "RATE": ("0", 0.0),
+    "CHAT_RATE": ("2.5", 2.5),
+}
+
 # What each refuses. Text and folders are taken as they are.
 REFUSES: Mapping[str, tuple[str, ...]] = {
     "PORT": ("eighty", "-1", "65536", "8080.0", "٨٠٨٠", "1_000", "9" * 5_000),
@@ -93,6 +105,16 @@ ROUTE_REFUSES: Mapping[str, tuple[str, ...]] = {
     "RLM": ("2",),
     "OPTIONS": ("charge", "=Y", "charge=Y,amount"),
 }
+BOT_REFUSES: Mapping[str, tuple[str, ...]] = {
+    "TOKEN": ("hidden/../", "hid den"),
+    "BOTS": ("hidden", "=hidden", "shop=hid/den", "shop=1:hidden,shop=2:hidden", "فروش=1:hidden"),
+    "MODE": ("both",),
+    "WEBHOOK_SECRET": ("hidden", "hidden" * 3 + "/", "x" * 257),
+    "BASE_URL": ("api.telegram.org",),
+    "PROXY": ("socks5://hidden",),
+    "RATE": ("-1", "fast", "nan"),
+    "CHAT_RATE": ("inf",),
+}
 
 # What others need so that they can stand alone.
 COMPANIONS = {
@@ -112,6 +134,7 @@ def secrets(kind: type[Any]) -> list[str]:
 def test_every_setting_is_tried_here() -> None:
     assert set(TAKES) == set(names(Settings))
     assert set(ROUTE_TAKES) == set(names(RouteSettings))
+    assert set(BOT_TAKES) == set(names(BotSettings))
     assert set(settings.GATEWAYS) == set(GATEWAYS)
 
 
@@ -131,10 +154,21 @@ def test_the_settings_of_a_route_are_read(gateway: str) -> None:
     assert all(route == RouteSettings() for route in others)
 
 
+@pytest.mark.parametrize("platform", settings.PLATFORMS)
+def test_the_settings_of_bots_are_read(platform: str) -> None:
+    found = load({f"{platform.upper()}_{name}": text for name, (text, _value) in BOT_TAKES.items()})
+    for name, (_text, value) in BOT_TAKES.items():
+        assert getattr(found.bots[platform], name.lower()) == value
+    assert [bots for name, bots in found.bots.items() if name != platform] == [BotSettings()]
+    assert found.bots[platform].tokens == {"": "123:A-b_C", "shop": "123:ABC", "help": "456:DEF"}
+    assert BotSettings().tokens == {}
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [(name, text) for name, texts in REFUSES.items() for text in texts]
-    + [(f"USSD_NALO_{name}", text) for name, texts in ROUTE_REFUSES.items() for text in texts],
+    + [(f"USSD_NALO_{name}", text) for name, texts in ROUTE_REFUSES.items() for text in texts]
+    + [(f"BALE_{name}", text) for name, texts in BOT_REFUSES.items() for text in texts],
 )
 def test_a_setting_is_refused_in_one_line_that_names_it(name: str, text: str) -> None:
     with pytest.raises(SettingError) as refused:
@@ -180,6 +214,7 @@ def test_channels_leave_the_sandbox_one_by_one() -> None:
         ({"SMS_PROVIDER": "kavenegar"}, "KAVENEGAR_KEY"),
         ({"EMAIL_PROVIDER": "smtp", "MAIL_FROM": "noreply@example.ir"}, "SMTP_URL"),
         ({"EMAIL_PROVIDER": "smtp", "SMTP_URL": "smtp://mail"}, "MAIL_FROM"),
+        ({"BALE_MODE": "webhook", "BALE_TOKEN": "1:x"}, "PUBLIC_URL"),
     ],
 )
 def test_a_setting_that_another_needs(given: dict[str, str], name: str) -> None:
@@ -187,7 +222,9 @@ def test_a_setting_that_another_needs(given: dict[str, str], name: str) -> None:
         load(given)
 
 
-@pytest.mark.parametrize("name", ["USSD_NALO_SECERT", "USSD_NALA_SECRET", "USSD_SECRET", "USSD_nalo_secret"])
+@pytest.mark.parametrize(
+    "name", ["USSD_NALO_SECERT", "USSD_NALA_SECRET", "USSD_SECRET", "USSD_nalo_secret", "TELEGRAM_TOKNE"]
+)
 def test_a_misspelt_setting_of_a_route_is_refused(name: str) -> None:
     """Else the route stays as it was while its operator thinks that it has a secret."""
     with pytest.raises(SettingError, match=f"^{name}: there is no such setting"):
@@ -199,8 +236,14 @@ def test_everything_is_described_and_secrets_are_masked() -> None:
     for gateway in settings.GATEWAYS:
         for name, (text, _value) in ROUTE_TAKES.items():
             given[f"USSD_{gateway.upper()}_{name}"] = text
+    for platform in settings.PLATFORMS:
+        for name, (text, _value) in BOT_TAKES.items():
+            given[f"{platform.upper()}_{name}"] = text
     secret = set(secrets(Settings)) | {
         f"USSD_{gateway.upper()}_{name}" for gateway in settings.GATEWAYS for name in secrets(RouteSettings)
+    }
+    secret |= {
+        f"{platform}_{name}".upper() for platform in settings.PLATFORMS for name in secrets(BotSettings)
     }
     shown = {name: (value, source, meaning) for name, value, source, meaning in describe(load(given))}
     assert shown.keys() == given.keys()
@@ -223,5 +266,6 @@ def test_what_holds_a_password_is_a_secret() -> None:
         "IDENTITY_TOKEN",
     }
     assert secrets(RouteSettings) == ["SECRET"]
+    assert secrets(BotSettings) == ["TOKEN", "BOTS", "WEBHOOK_SECRET", "PROXY"]
     given = load({"USSD_NALO_SECRET": "hidden", "DATABASE_URL": "postgresql://u:hidden@db/x"})
     assert "hidden" not in str(dict(zip("abcd", describe(given), strict=False)))
