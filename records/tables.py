@@ -283,7 +283,8 @@ threads = Table(
     Column("language", String(16), nullable=False),
     Column("session", Id, nullable=False),
     Column("topic", String(32), nullable=False),
-    Column("complaint", Id, ForeignKey("complaints.id")),
+    # Checked at the end of the transaction, since one that opens the complaint sets this first.
+    Column("complaint", Id, ForeignKey("complaints.id", deferrable=True, initially="DEFERRED")),
     Column("operator", String(64)),
     Column("opened_at", Instant, nullable=False),
     Column("queued_at", Instant, nullable=False),  # Its place in the queue, which giving it back leaves it.
