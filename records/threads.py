@@ -245,12 +245,6 @@ async def posts_to(database: Database, party: bytes, after: bytes, most: int) ->
     )
 
 
-async def posts_since(database: Database, after: bytes, most: int) -> list[Post]:
-    """Everybody's posts after the one with this id, in the order of ids. One that was made earlier may still
-    appear later: different threads are written in different transactions."""
-    return await _posts(database, select(posts).where(posts.c.id > after).order_by(posts.c.id).limit(most))
-
-
 async def by_key(database: Database, thread: bytes, key: bytes) -> Post | None:
     """The post that this key made."""
     found = await _posts(database, select(posts).where(posts.c.thread == thread, posts.c.key == key))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aiohttp import ClientSession
 
 from engine.turn import Language
 from records.committer import Committer
 from records.database import Database
+from records.signals import OwnSignals, Signals
 from records.vault import Vault
 from services.calendar import Calendar
 from services.callbacks import Callbacks
@@ -17,11 +19,17 @@ from services.casebook import Casebook
 from services.complaints import Complaints
 from services.consents import Consents
 from services.handover import Handover
+from services.handover_desk import PATIENCE, HandoverDesk
+from services.handover_hours import ALWAYS, Hours, read_hours
+from services.handover_posts import Postbox, by_outbox
 from services.identity import Identity, Registry
 from services.messages import Messages
 from services.notices import Notices
 from services.subscribers import Subscribers
 from services.verification import Verification
+
+# The channels on which what an operator says leaves through the outbox, and their kinds of address.
+CARRIED: Mapping[str, str] = {"telegram": "telegram", "bale": "bale", "sms": "msisdn"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class Services:
     consents: Consents
     callbacks: Callbacks
     handover: Handover
+    handover_desk: HandoverDesk
     messages: Messages
     identity: Identity
     notices: Notices
@@ -52,25 +61,46 @@ class Services:
         domain: str,
         dial: str = "*733#",
         complaint_days: int = 2,
+        signals: Signals | None = None,
+        handover_hours: str = ALWAYS,
+        handover_patience: timedelta = PATIENCE,
     ) -> Services:
         """``domain``: the site in the last line of a code's SMS; ``dial``: the code that people dial;
-        ``complaint_days``: working days within which a complaint is answered."""
+        ``complaint_days``: working days within which a complaint is answered; ``handover_hours``: when
+        operators are there; ``handover_patience``: how long one may give no sign of life. Raises
+        ``BadHours``."""
         notices = Notices(vault=vault, languages=languages, dial=dial)
         subscribers = Subscribers(database=database, vault=vault, languages=languages)
         callbacks = Callbacks(database=database)
+        complaints = Complaints(
+            database=database,
+            committer=committer,
+            casebook=Casebook(database=database, vault=vault, notices=notices, subscribers=subscribers),
+            calendar=calendar,
+            days=complaint_days,
+        )
+        postbox = Postbox(vault=vault, notices=notices, carry=by_outbox(vault, CARRIED))
         return cls(
             verification=Verification(database=database, vault=vault, notices=notices, domain=domain),
-            complaints=Complaints(
-                database=database,
-                committer=committer,
-                casebook=Casebook(database=database, vault=vault, notices=notices, subscribers=subscribers),
-                calendar=calendar,
-                days=complaint_days,
-            ),
+            complaints=complaints,
             subscribers=subscribers,
             consents=Consents(database=database),
             callbacks=callbacks,
-            handover=Handover(callbacks=callbacks),
+            handover=Handover(
+                database=database,
+                vault=vault,
+                callbacks=callbacks,
+                hours=Hours(calendar, read_hours(handover_hours)),
+                postbox=postbox,
+            ),
+            handover_desk=HandoverDesk(
+                database=database,
+                committer=committer,
+                postbox=postbox,
+                complaints=complaints,
+                signals=OwnSignals() if signals is None else signals,
+                patience=handover_patience,
+            ),
             messages=Messages(database=database),
             identity=Identity(http=http, registry=registry),
             notices=notices,

@@ -17,6 +17,7 @@ from records.complaints import Complaint, Event
 from records.database import Database
 from records.ids import new_id
 from records.tables import complaint_events, complaints
+from records.threads import Post, of_complaint, posts_of, said
 from records.unit import Unit
 from records.vault import Vault
 from services.notices import Notices, Recipient
@@ -29,7 +30,8 @@ NUMBER_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One thing that was said or done. ``author``: person, operator, system."""
+    """One thing that was said or done. ``author``: person, operator, system. ``kind``: that of an event, or
+    for a post of a thread that joined the complaint ``chat`` (words), ``chat:note``, ``chat:accepted`` …"""
 
     at: datetime
     author: str
@@ -63,9 +65,12 @@ class Casebook:
         return await records.by_id(self._database, row)
 
     async def words(self, complaint: Complaint) -> list[Word]:
-        """Everything that was said and done, the oldest first."""
+        """Everything that was said and done, in threads that joined it too, the oldest first."""
         events = await records.events(self._database, complaint.id)
-        return [Word(each.at, each.author, each.operator, each.kind, self._open(each)) for each in events]
+        words = [Word(each.at, each.author, each.operator, each.kind, self._open(each)) for each in events]
+        for thread in await of_complaint(self._database, complaint.id):
+            words += [self._said(post) for post in await posts_of(self._database, thread.id)]
+        return sorted(words, key=lambda word: word.at)
 
     async def last_answer(self, complaint: Complaint) -> str | None:
         """What an operator answered last."""
@@ -113,6 +118,10 @@ class Casebook:
             log.warning("no number to send a complaint's notice to")
             return
         self._notices.sms(unit, now, recipient, text, values)
+
+    def _said(self, post: Post) -> Word:
+        kind = "chat" if post.kind == "text" else f"chat:{post.kind}"
+        return Word(post.at, post.author, post.operator, kind, said(self._vault, post).text)
 
     def _open(self, event: Event) -> str:
         if event.sealed is None:

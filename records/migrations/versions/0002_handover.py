@@ -35,7 +35,11 @@ def upgrade() -> None:
         sa.Column("operator_seen", sa.LargeBinary(length=16), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["complaint"], ["complaints.id"], name="fk_threads_complaint_complaints"
+            ["complaint"],
+            ["complaints.id"],
+            name="fk_threads_complaint_complaints",
+            deferrable=True,
+            initially="DEFERRED",
         ),
         sa.ForeignKeyConstraint(
             ["subscriber"], ["subscribers.id"], name="fk_threads_subscriber_subscribers"

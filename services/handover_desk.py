@@ -1,0 +1,367 @@
+"""What operators do in threads: look at the queue, accept, answer, hand on, close.
+
+Each act is one unit of its own, committed when it returns. Every act is also a post, and a post takes the
+next place in its thread: whoever acts on a thread that went on meanwhile acts again on what it is now, and is
+told when that can no longer be done. So of two operators who accept at once one wins, in whichever processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from engine.session import Value
+from records import threads as records
+from records.committer import Committer
+from records.database import Database
+from records.signals import Signals
+from records.tables import presences, threads
+from records.threads import Thread
+from records.unit import Conflict, Unit
+from services import handover_posts as words
+from services.complaints import Complaints, Opened, TooManyOpen
+from services.handover_posts import Line, Postbox
+from services.subscribers import Person
+
+log = structlog.get_logger()
+
+PATIENCE = timedelta(minutes=2)
+NAME_LENGTH = 64
+TRIES = 6
+MOST = 200
+
+TYPING = "typing"
+NEWS = "news"
+
+# Why a thread was closed; ``left`` and ``late`` are the person's doing.
+REASONS = ("resolved", "unresolved", "silent")
+
+CLOSED = "closed"  # The event that the session is owed.
+
+
+class HandoverError(Exception):
+    """Nothing was changed.
+
+    HandoverError
+    ├── UnknownThread   there is no such thread
+    ├── Taken           somebody else has accepted it
+    ├── NotYours        it is not this operator's now
+    ├── Over            it is closed
+    ├── Unread          the person has said something that the operator has not seen
+    └── Absent          the operator to whom it was to go is at no desk
+    """
+
+
+class UnknownThread(HandoverError):
+    """There is no thread with this id."""
+
+
+class Taken(HandoverError):
+    """Another operator has accepted this thread."""
+
+    def __init__(self, operator: str) -> None:
+        super().__init__(f"{operator} has accepted this thread")
+        self.operator = operator
+
+
+class NotYours(HandoverError):
+    """This operator does not talk in this thread now: accept it first."""
+
+
+class Over(HandoverError):
+    """The thread is closed."""
+
+
+class Unread(HandoverError):
+    """The person has said something since the last post that the operator saw: read it before closing."""
+
+
+class Absent(HandoverError):
+    """No operator of this name is at a desk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A thread that waits, and how long it has waited."""
+
+    thread: Thread
+    waited: timedelta
+
+
+Act = Callable[[Unit, Thread], Awaitable[None]]
+
+
+class HandoverDesk:
+    """``patience``: how long an operator may give no sign of life before what they accepted goes back to the
+    queue."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        committer: Committer,
+        postbox: Postbox,
+        complaints: Complaints,
+        signals: Signals,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        self._database = database
+        self._committer = committer
+        self._postbox = postbox
+        self._complaints = complaints
+        self._signals = signals
+        self._patience = patience
+
+    # Looking.
+
+    async def queue(self, *, now: datetime, most: int = MOST) -> list[Queued]:
+        """Who waits, the longest first."""
+        return [Queued(each, now - each.queued_at) for each in await records.queue(self._database, most)]
+
+    async def mine(self, operator: str) -> list[Thread]:
+        """The threads that an operator talks in."""
+        return await records.of_operator(self._database, operator)
+
+    async def read(self, thread: bytes, after: int = 0) -> tuple[Thread, list[Line]]:
+        """A thread and its posts after the one with this sequence number. Raises ``UnknownThread``."""
+        found = await self._find(thread)
+        return found, self._postbox.opened(await records.posts_of(self._database, thread, after))
+
+    async def history(self, subscriber: bytes, most: int = MOST) -> list[Thread]:
+        """All threads of a person, the newest first."""
+        return await records.of_subscriber(self._database, subscriber, most)
+
+    async def present(self, *, now: datetime) -> list[str]:
+        """The operators who are at a desk."""
+        return await records.present(self._database, now)
+
+    # Acting.
+
+    async def accept(self, thread: bytes, *, operator: str, now: datetime) -> None:
+        """Takes a thread from the queue. Raises ``Taken`` and ``Over``; accepting one's own again is nothing
+        new."""
+
+        async def act(unit: Unit, found: Thread) -> None:
+            if found.operator == operator:
+                return
+            if found.operator is not None:
+                raise Taken(found.operator)
+            await self._appear(unit, operator, now)
+            records.set_values(unit, found, {"operator": operator, "accepted_at": now})
+            self._postbox.write(unit, found, now, "operator", "accepted", "", operator=operator)
+            self._postbox.notice(unit, found, now, words.ACCEPTED)
+
+        await self._act(thread, act)
+        log.info("thread accepted", operator=operator)
+
+    async def say(
+        self, thread: bytes, *, operator: str, text: str, now: datetime, key: bytes, file: bytes | None = None
+    ) -> None:
+        """Says something to the person. The same ``key`` (16 bytes) again says nothing more: who does not
+        know whether it was said asks again. Raises ``NotYours`` and ``Over``."""
+
+        async def act(unit: Unit, found: Thread) -> None:
+            if await records.by_key(self._database, found.id, key) is None:
+                _own(found, operator)
+                self._postbox.write(
+                    unit, found, now, "operator", "text", text, operator=operator, key=key, file=file
+                )
+
+        await self._act(thread, act, over=True)
+
+    async def note(self, thread: bytes, *, operator: str, text: str, now: datetime) -> None:
+        """Writes something for operators only."""
+
+        async def act(unit: Unit, found: Thread) -> None:
+            self._postbox.write(unit, found, now, "operator", "note", text, operator=operator)
+
+        await self._act(thread, act, over=True)
+
+    async def transfer(self, thread: bytes, *, operator: str, to: str, note: str, now: datetime) -> None:
+        """Hands a thread to another operator who is at a desk, with a note for them. Raises ``Absent``."""
+
+        async def act(unit: Unit, found: Thread) -> None:
+            _own(found, operator)
+            until = await records.alive_until(self._database, to)
+            if until is None or until <= now or to == operator:
+                raise Absent(to)
+            records.set_values(unit, found, {"operator": to, "accepted_at": now})
+            self._postbox.write(unit, found, now, "operator", "transferred", to, operator=operator)
+            self._note(unit, found, now, operator, note)
+            self._postbox.notice(unit, found, now, words.TRANSFERRED)
+
+        await self._act(thread, act)
+
+    async def give_back(self, thread: bytes, *, operator: str, note: str, now: datetime) -> None:
+        """Puts a thread back into the queue, where it keeps the place it had."""
+
+        async def act(unit: Unit, found: Thread) -> None:
+            _own(found, operator)
+            self._return(unit, found, now, "operator", operator)
+            self._note(unit, found, now, operator, note)
+
+        await self._act(thread, act)
+
+    async def close(self, thread: bytes, *, operator: str, reason: str, seen: int, now: datetime) -> None:
+        """Ends a thread; its session goes on to what its flow does then. ``seen``: the sequence number of the
+        last post that the operator saw; ``Unread`` when the person has said something since."""
+        if reason not in REASONS:
+            raise ValueError(f"a reason is one of {', '.join(REASONS)}")
+
+        async def act(unit: Unit, found: Thread) -> None:
+            _own(found, operator)
+            later = await records.posts_of(self._database, found.id, seen)
+            if any(post.author == "person" for post in later):
+                raise Unread
+            records.set_values(unit, found, {"closed_at": now, "reason": reason, "owed": CLOSED})
+            self._postbox.write(unit, found, now, "operator", "closed", reason, operator=operator)
+
+        await self._act(thread, act)
+        log.info("thread closed", operator=operator, reason=reason)
+
+    # Complaints.
+
+    async def join(self, thread: bytes, *, operator: str, number: str, now: datetime) -> str:
+        """Joins a thread to a complaint of the same person, whose story every post is then a part of; the
+        complaint's number. Raises ``UnknownComplaint`` and ``OtherPerson``."""
+        joined = ""
+
+        async def act(unit: Unit, found: Thread) -> None:
+            nonlocal joined
+            joined, complaint = await self._complaints.joinable(unit, found.subscriber, number)
+            self._join(unit, found, now, operator, complaint, joined)
+            self._postbox.notice(unit, found, now, words.JOINED, {"number": joined})
+
+        await self._act(thread, act, over=True)
+        return joined
+
+    async def open_complaint(
+        self, thread: bytes, *, operator: str, subject: str, text: str, now: datetime
+    ) -> Opened | TooManyOpen:
+        """Opens a complaint of the person and joins the thread to it. ``text`` says in short what it is
+        about."""
+        opened: Opened | TooManyOpen = TooManyOpen()
+
+        async def act(unit: Unit, found: Thread) -> None:
+            nonlocal opened
+            where = self._postbox.destination(found)
+            person = Person(
+                found.subscriber, where.address, found.party, found.language, found.channel, found.session
+            )
+            opened = await self._complaints.open(unit, person, now=now, subject=subject, text=text)
+            if isinstance(opened, TooManyOpen):
+                return
+            _number, complaint = await self._complaints.joinable(unit, found.subscriber, opened.number)
+            self._join(unit, found, now, operator, complaint, opened.number)
+            values: dict[str, Value] = {"number": opened.number, "deadline": opened.deadline}
+            self._postbox.notice(unit, found, now, words.COMPLAINT_OPENED, values)
+
+        await self._act(thread, act, over=True)
+        return opened
+
+    def _join(
+        self, unit: Unit, found: Thread, now: datetime, operator: str, complaint: bytes, number: str
+    ) -> None:
+        records.set_values(unit, found, {"complaint": complaint})
+        self._postbox.write(unit, found, now, "operator", "joined", number, operator=operator)
+        self._complaints.joined(unit, complaint, now, operator)
+
+    # Being there.
+
+    async def show_up(self, operator: str, *, now: datetime) -> None:
+        """A sign of life."""
+        unit = Unit()
+        await self._appear(unit, operator, now)
+        await self._committer.commit(unit)
+
+    async def go_away(self, operator: str, *, now: datetime) -> None:
+        """The operator leaves the desk: what they accepted goes back to the queue with the next sweep."""
+        unit = Unit()
+        unit.update(presences, {"operator": operator}, {"alive_until": now})
+        await self._committer.commit(unit)
+
+    async def sweep(self, *, now: datetime) -> int:
+        """Gives back to the queue what operators accepted who are no longer there; how many threads. Several
+        processes may try: one does it."""
+        lost = await records.lost(self._database, now, MOST)
+        returned = 0
+        for each in lost:
+
+            async def act(unit: Unit, found: Thread, gone: Thread = each) -> None:
+                nonlocal returned
+                until = await records.alive_until(self._database, gone.operator or "")
+                if found.operator == gone.operator and until is not None and until <= now:
+                    self._return(unit, found, now, "system", gone.operator)
+                    returned += 1
+
+            try:
+                await self._act(each.id, act, tries=1)
+            except (Conflict, Over):
+                continue  # Another process did it, or the operator is back.
+            log.warning("thread returned to the queue", operator=each.operator)
+        return returned
+
+    def seen(self, thread: bytes, post: bytes) -> Awaitable[None]:
+        """An operator has read up to this post."""
+        unit = Unit()
+        unit.update(threads, {"id": thread}, {"operator_seen": post})
+        return self._committer.commit(unit)
+
+    def typing(self, thread: Thread) -> None:
+        """Shows the person that the operator is writing. It is kept nowhere."""
+        self._signals.send(thread.party, TYPING)
+
+    # How.
+
+    def _return(self, unit: Unit, found: Thread, now: datetime, author: str, operator: str | None) -> None:
+        records.set_values(unit, found, {"operator": None, "accepted_at": None})
+        self._postbox.write(unit, found, now, author, "returned", "", operator=operator)
+        self._postbox.notice(unit, found, now, words.RETURNED)
+
+    def _note(self, unit: Unit, found: Thread, now: datetime, operator: str, note: str) -> None:
+        if note:
+            self._postbox.write(unit, found, now, "operator", "note", note, operator=operator)
+
+    async def _appear(self, unit: Unit, operator: str, now: datetime) -> None:
+        if not 0 < len(operator) <= NAME_LENGTH:
+            raise ValueError(f"an operator's name has 1 to {NAME_LENGTH} characters")
+        until = now + self._patience
+        known = await records.alive_until(self._database, operator)
+        if known is None:
+            unit.insert(presences, {"operator": operator, "alive_until": until})
+        else:
+            unit.update(presences, {"operator": operator}, {"alive_until": until})
+
+    async def _find(self, thread: bytes) -> Thread:
+        found = await records.by_id(self._database, thread)
+        if found is None:
+            raise UnknownThread
+        return found
+
+    async def _act(self, thread: bytes, act: Act, *, over: bool = False, tries: int = TRIES) -> None:
+        """Does it on what is true when it is committed. ``over``: also in a thread that is closed."""
+        for attempt in range(tries):
+            unit, found = Unit(), await self._find(thread)
+            if not over and found.state == "closed":
+                raise Over
+            await act(unit, found)
+            try:
+                await self._committer.commit(unit)
+            except Conflict:
+                if attempt + 1 == tries:
+                    raise
+                continue
+            if unit:
+                self._signals.send(found.party, NEWS)
+                self._signals.send(found.id, NEWS)
+            return
+
+
+def _own(found: Thread, operator: str) -> None:
+    if found.state == "closed":
+        raise Over
+    if found.operator != operator:
+        raise NotYours
