@@ -45,6 +45,9 @@ class Incoming(msgspec.Struct, frozen=True):
     repetition. ``files`` are the ids of stored files that came with the text. ``answers`` names the turn
     whose screen was answered, where the channel knows it (a pressed button): the last bytes of its session's
     id, and its sequence. Where that is not the session's last turn, the press changes nothing.
+
+    ``doubtful``: the channel cannot tell whether this is the session's last request again (SMPP, after a lost
+    connection). Where ``raw`` is the same, it is taken for that.
     """
 
     caller: Caller
@@ -59,6 +62,7 @@ class Incoming(msgspec.Struct, frozen=True):
     order: int | None = None
     files: tuple[str, ...] = ()
     answers: tuple[bytes, int] | None = None
+    doubtful: bool = False
 
 
 class Departure(msgspec.Struct, frozen=True):
