@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -24,9 +24,11 @@ from records.database import Database, read_url
 from records.flows import FlowStore
 from records.keyring import Keyring
 from records.sessions import SessionStore
+from records.signals import LocalSignals, OwnSignals, RedisSignals, Signals
 from records.vault import Vault
 from services import Services
 from services.calendar import Calendar
+from services.handover_hours import BadHours, read_hours
 from services.identity import Registry
 from services.publishing import Publisher
 from settings import SettingError, Settings
@@ -57,6 +59,7 @@ class House:
     library: Library
     publisher: Publisher
     services: Services
+    signals: Signals
     http: ClientSession
     registry: CollectorRegistry
     wake: asyncio.Event
@@ -84,6 +87,8 @@ async def house(settings: Settings) -> AsyncIterator[House]:
         if settings.redis_url:
             cache = await redis(settings.redis_url)
         stack.push_async_callback(cache.close)
+        signals = signals_of(settings)
+        stack.push_async_callback(signals.close)
         http = await stack.enter_async_context(ClientSession(timeout=ClientTimeout(total=30)))
         languages = Languages.load(LOCALES)
         library = Library(SPECS)
@@ -109,7 +114,11 @@ async def house(settings: Settings) -> AsyncIterator[House]:
                 registry=Registry(url=settings.identity_url, token=settings.identity_token),
                 domain=settings.site_domain,
                 complaint_days=settings.complaint_days,
+                signals=signals,
+                handover_hours=settings.handover_hours,
+                handover_patience=timedelta(seconds=settings.handover_patience),
             ),
+            signals=signals,
             http=http,
             registry=CollectorRegistry(),
             wake=asyncio.Event(),
@@ -123,6 +132,10 @@ def prepare(settings: Settings) -> None:
     except ValueError as error:
         raise SettingError(f"DATABASE_URL: {error}") from None
     try:
+        read_hours(settings.handover_hours)
+    except BadHours as error:
+        raise SettingError(f"HANDOVER_HOURS: {settings.handover_hours!r} is not {error}") from None
+    try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingError(f"DATA_DIR: {settings.data_dir} cannot be made: {error.strerror}") from None
@@ -134,6 +147,17 @@ async def redis(url: str) -> RedisCache:
         return await RedisCache.open(url)
     except (TypeError, ValueError):  # It depends on which part of the URL is wrong.
         raise SettingError("REDIS_URL: its value is not like redis://host:6379/0 or unix:///path") from None
+
+
+def signals_of(settings: Settings) -> Signals:
+    """How processes signal to one another: by Redis where there is one, else on this machine."""
+    if settings.redis_url:
+        return RedisSignals(settings.redis_url)
+    try:
+        return LocalSignals(settings.data_dir / "signals")
+    except OSError as error:
+        log.warning("no signals to other processes", reason=error.strerror)
+        return OwnSignals()
 
 
 def keyring(settings: Settings) -> Keyring:

@@ -240,6 +240,14 @@ class Settings:
     identity_url: str = setting("", _url("http", "https"), "look-up of national ID and number (Shahkar)")
     identity_token: str = setting("", _text, "token of that look-up", secret=True)
     complaint_days: int = setting(2, _whole(1, 10), "working days within which a complaint is answered")
+    handover_hours: str = setting(
+        "always", _text, "when operators are there, such as sat-wed 08:00-16:00, thu 08:00-13:00"
+    )
+    handover_patience: float = setting(
+        120.0,
+        _seconds,
+        "seconds without a sign of life after which an operator's conversations are queued again",
+    )
 
     log_level: str = setting("info", _choice("debug", "info", "warning", "error"), "least level logged")
     log_format: str = setting("", _choice("json", "text"), "json, or text for people; by default by terminal")
