@@ -35,22 +35,19 @@ Heard = Callable[[Collection[bytes]], None]
 
 
 class Bells:
-    """``heard`` gets the parties (blind indexes) of a look. With ``rings`` False there is no other process to
-    ring for, and posts alone are looked at."""
+    """With ``rings`` False there is no other process to ring for, and posts alone are looked at."""
 
     def __init__(
         self,
         database: Database,
         committer: Committer,
         clock: Callable[[], datetime],
-        heard: Heard,
         *,
         rings: bool,
     ) -> None:
         self._database = database
         self._committer = committer
         self._clock = clock
-        self._heard = heard
         self._rings = rings
         self._waiting: set[bytes] = set()
         self._seen: set[bytes] = set()
@@ -61,13 +58,14 @@ class Bells:
         if self._rings:
             self._waiting.add(party)
 
-    async def run(self, pause: float = PAUSE) -> None:
-        """Rings and looks until cancelled."""
+    async def run(self, heard: Heard, pause: float = PAUSE) -> None:
+        """Rings and looks until cancelled; ``heard`` gets the parties (blind indexes) of each look."""
         looks = 0
         while True:
             try:
                 await self.flush()
-                await self.look()
+                if found := await self.look():
+                    heard(found)
                 if self._rings and looks % SWEEP == SWEEP - 1:
                     await self.sweep()
                 looks += 1
@@ -87,8 +85,8 @@ class Bells:
         self._own.update(own)
         await self._committer.commit(unit)
 
-    async def look(self) -> None:
-        """Hears what is new since the last look."""
+    async def look(self) -> set[bytes]:
+        """Whom something new is for, since the last look."""
         since = _before(self._clock() - BACK)
         news = [select(posts.c.id, posts.c.party).where(posts.c.id > since)]
         if self._rings:
@@ -101,8 +99,7 @@ class Bells:
                 fresh.update(parties[place : place + PARTY] for place in range(0, len(parties), PARTY))
         self._seen = {id for id, _parties in rows}
         self._own = {id for id in self._own if id > since}
-        if fresh:
-            self._heard(fresh)
+        return fresh
 
     async def sweep(self) -> None:
         """Takes away bells that every process has heard."""

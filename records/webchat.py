@@ -14,14 +14,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from records.arrivals import StoredTurn
 from records.database import Database, Dialect
 from records.gathered import Gathered
 from records.sessions import TurnRecord
-from records.tables import visitors
+from records.tables import microseconds, sessions, turns, visitors
 from records.threads import Said
 from records.vault import Unreadable, Vault
 
@@ -37,7 +37,7 @@ WHERE s.channel = 'webchat' AND s.party = {party} AND s.id >= {session}
 ORDER BY s.id {way}, t.sequence {way} LIMIT {most}"""
 
 _POSTS = """
-SELECT p.id, p.thread, p.author, p.operator, p.kind, p.sealed, p.file, p.at
+SELECT p.id, p.thread, p.author, p.sealed, p.file, p.at, p.delivered_at
 FROM posts AS p
 WHERE p.party = {party} AND p.id > {post} AND p.kind IN ('text', 'notice') AND p.author <> 'person'
 ORDER BY p.id {way} LIMIT {most}"""
@@ -53,6 +53,8 @@ _POSTS_OF_ALL = """
 SELECT a.place, f.*
 FROM unnest($1::integer[], $2::bytea[], $3::bytea[], $4::integer[]) AS a (place, party, post, most)
 CROSS JOIN LATERAL ({one}) AS f"""
+
+_AT = 5  # The place of a post's time among these columns.
 
 
 class Position(NamedTuple):
@@ -83,13 +85,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A post as it is shown. ``author``: operator, system. ``file``: the id of a stored file."""
+    """A post as it is shown. ``author``: operator, system. ``file``: the id of a stored file. ``delivered``:
+    some device of the person has had it before."""
 
     author: str
-    operator: str
-    kind: str
     text: str
     file: bytes | None
+    delivered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +146,40 @@ class ChatLog:
             )
         return Part(entries[: min(ends)], len(ends) > 1, found.generation)
 
+    async def taken(self, party: bytes, input_key: bytes, since: datetime) -> bool:
+        """Whether a session of this visitor that was opened after ``since`` took the input with this key."""
+        oldest = (microseconds(since) // 1_000).to_bytes(6) + bytes(10)
+        rows = await self._database.read(
+            select(turns.c.sequence)
+            .join(sessions, turns.c.session == sessions.c.id)
+            .where(
+                sessions.c.channel == literal_column("'webchat'"),
+                sessions.c.party == party,
+                sessions.c.id > oldest,
+                turns.c.input_key == input_key,
+            )
+            .limit(1)
+        )
+        return bool(rows)
+
     async def renew(self, party: bytes, generation: int, now: datetime) -> None:
         """Tokens of an older generation are no longer this visitor's."""
-        await self._database.transaction(
-            lambda connection: _raise(connection, self._database.dialect, party, generation, now)
+        insert = _insert(self._database.dialect, party, generation, now)
+        statement = insert.on_conflict_do_update(
+            index_elements=[visitors.c.party],
+            set_={"generation": generation, "at": now},
+            where=visitors.c.generation < generation,
         )
+        await self._database.transaction(lambda connection: connection.execute(statement))
+
+    async def give_up(self, party: bytes, now: datetime) -> None:
+        """No token that was issued so far is this visitor's: neither the one in use nor the one that was to
+        follow it."""
+        insert = _insert(self._database.dialect, party, 2, now)
+        statement = insert.on_conflict_do_update(
+            index_elements=[visitors.c.party], set_={"generation": visitors.c.generation + 2, "at": now}
+        )
+        await self._database.transaction(lambda connection: connection.execute(statement))
 
     def _merged(self, found: Found, start: Position) -> list[Entry]:
         """Turns and posts by their times, each kind in its own order."""
@@ -158,9 +189,9 @@ class ChatLog:
 
         def add_posts(until: int | None) -> None:
             nonlocal position, place
-            while place < len(posts) and (until is None or posts[place][7] < until):
+            while place < len(posts) and (until is None or posts[place][_AT] < until):
                 position = position._replace(post=posts[place][0])
-                entries.append(Entry(position, posts[place][7], word=self._word(posts[place])))
+                entries.append(Entry(position, posts[place][_AT], word=self._word(posts[place])))
                 place += 1
 
         for stored in found.turns:
@@ -180,12 +211,12 @@ class ChatLog:
             return None
 
     def _word(self, row: Sequence[Any]) -> Word | None:
-        id, thread, author, operator, kind, sealed, file, _at = row
+        id, thread, author, sealed, file, _at, delivered_at = row
         try:
             said = self._said.decode(self._vault.open(sealed, b"post" + id, thread))
         except (Unreadable, msgspec.MsgspecError):
             return None
-        return Word(author, operator or "", kind, said.text, file)
+        return Word(author, said.text, file, delivered_at is not None)
 
 
 async def find(database: Database, asked: Sequence[Asked]) -> list[Found]:
@@ -257,15 +288,6 @@ def _find_together(connection: Connection, asked: Sequence[Asked]) -> list[Found
     return found
 
 
-def _raise(connection: Connection, dialect: Dialect, party: bytes, generation: int, now: datetime) -> None:
-    """Sets a visitor's generation, unless it is higher already."""
+def _insert(dialect: Dialect, party: bytes, generation: int, now: datetime) -> Any:
     insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    table: Table = visitors
-    statement = insert(table).values(party=party, generation=generation, at=now)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[table.c.party],
-            set_={"generation": statement.excluded.generation, "at": statement.excluded.at},
-            where=table.c.generation < statement.excluded.generation,
-        )
-    )
+    return insert(visitors).values(party=party, generation=generation, at=now)

@@ -1,0 +1,240 @@
+"""The web chat's socket: who may connect, the first frame, and what comes after it.
+
+A message goes through three lines, ``parse``, ``take_turn``, ``render``; the last one is the hub's, because
+what a turn shows goes to every socket of the visitor. All else here is for what can be wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+from aiohttp import WSMsgType, hdrs, web
+
+from bot import webchat
+from bot.webchat import FRAME_BYTES, BadFrame, BadMessage
+from bot.webchat_hub import BAD_FRAME, FLOOD, GIVEN_UP, LATER, NOT_TEXT, Hub, Room, Socket
+from bot.webchat_limits import Addresses, Limits
+from bot.webchat_tokens import LENGTH, Tokens, Visitor
+from conversation.incoming import Incoming, Reply
+from conversation.request import digest
+from records.unit import Unavailable
+from records.vault import Vault
+from records.webchat import NOBODY, ChatLog, Part, Position
+from web.access import Networks, peer_of
+
+ROUTE = "webchat"
+NEWEST = 50  # Turns and posts that a client without any is shown.
+MOST = 100
+AGAIN = timedelta(days=2)  # How long a client goes on sending what it has no answer to.
+RETRY = 2.0  # Seconds until what was not taken may be sent again.
+GOODBYE = 2.0  # Seconds that a client has to answer the end.
+
+
+class Conversation(Protocol):
+    """What this door needs of the conversation."""
+
+    async def take_turn(self, incoming: Incoming) -> Reply:
+        """The reply to one message. It does not raise."""
+
+
+class Door:
+    """``/chat/ws``. ``read`` is told which post somebody has read."""
+
+    def __init__(
+        self,
+        *,
+        conversation: Conversation,
+        hub: Hub,
+        chat: ChatLog,
+        tokens: Tokens,
+        vault: Vault,
+        limits: Limits,
+        trusted_proxies: Networks,
+        clock: Callable[[], datetime],
+        read: Callable[[bytes, bytes], None],
+        welcome: webchat.Welcome,
+    ) -> None:
+        self._conversation = conversation
+        self._hub = hub
+        self._chat = chat
+        self._tokens = tokens
+        self._vault = vault
+        self._limits = limits
+        self._addresses = Addresses(limits)
+        self._trusted_proxies = trusted_proxies
+        self._clock = clock
+        self._read = read
+        self._welcome = welcome
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One socket, from its beginning to its end."""
+        now = asyncio.get_running_loop().time
+        peer = peer_of(request, self._trusted_proxies)
+        refusal = self._addresses.refusal(peer, now())
+        if refusal is not None:
+            status, wait = refusal
+            headers = {hdrs.RETRY_AFTER: str(math.ceil(wait))}
+            return web.Response(status=status, text="Too many connections; come back later.", headers=headers)
+        # Compression would keep a window of 32 KiB and more for each socket, for texts of a few words.
+        ws = web.WebSocketResponse(compress=False, max_msg_size=FRAME_BYTES, timeout=GOODBYE)
+        await ws.prepare(request)
+        assert request.transport is not None
+        address = self._addresses.of(peer, now())
+        socket = Socket(ws, request.transport, peer, address, now())
+        self._addresses.opened(address)
+        self._hub.add(socket)
+        try:
+            async for message in ws:
+                code = NOT_TEXT
+                if message.type is WSMsgType.TEXT:
+                    code = await self._take(socket, message.data, now())
+                if code:
+                    await ws.close(code=code)
+        except ConnectionError:
+            pass  # It was cut while something was being written.
+        finally:
+            self._hub.leave(socket, now())
+            self._addresses.closed(address, now())
+        return ws
+
+    async def _take(self, socket: Socket, data: str, now: float) -> int:
+        """Takes one frame; the code to close the socket with, 0 where it goes on."""
+        socket.seen = now
+        if socket.frames.take(self._limits.frames, now):
+            return FLOOD
+        try:
+            frame = webchat.read(data)
+        except BadFrame:
+            return BAD_FRAME
+        room = socket.room
+        if room is None:
+            return await self._greet(socket, frame, now) if isinstance(frame, webchat.Hello) else BAD_FRAME
+        match frame:
+            case webchat.Say():
+                await self._say(socket, room, frame, data, now)
+            case webchat.Ping():
+                await socket.send(webchat.PONG)
+            case webchat.Typing():
+                self._hub.types(room)
+            case webchat.Here():
+                self._hub.attend(room, socket, frame.here)
+            case webchat.Seen():
+                position = webchat.position_of(frame.id)
+                if position is not None and position.post != NOBODY:
+                    self._read(room.party, position.post)
+            case webchat.Forget():
+                return await self._forget(socket, room)
+            case webchat.Hello():
+                return BAD_FRAME
+        return 0
+
+    # The first frame.
+
+    async def _greet(self, socket: Socket, hello: webchat.Hello, now: float) -> int:
+        """Lets the visitor in, and sends what they lack."""
+        visitor = self._tokens.read(hello.token, self._clock()) if len(hello.token) <= LENGTH else None
+        if visitor is None and hello.token and socket.address.failures.take(self._limits.failures, now):
+            return LATER
+        known = visitor is not None
+        visitor = visitor or self._tokens.new()
+        room = self._room(visitor)
+        if room.visits.take(self._limits.visits, now):
+            return LATER
+        self._hub.join(socket, room)
+        after = webchat.position_of(hello.after) if known and hello.after else None
+        part = Part([], False, 0)
+        try:
+            if known:
+                part = await self._lacks(room, after)
+        except Unavailable:
+            return LATER
+        if part.generation > visitor.generation:
+            # A token that was good once, and whose owner has a newer one: whoever sends it is somebody else.
+            self._hub.part(socket, now)
+            if socket.address.failures.take(self._limits.failures, now):
+                return LATER
+            known, visitor, after, part = False, self._tokens.new(), None, Part([], False, 0)
+            room = self._room(visitor)
+            self._hub.join(socket, room)
+        await socket.send(webchat.encode(await self._welcomed(visitor, part.generation, known)))
+        if after is not None:
+            socket.position = after
+        await self._hub.bring(socket, part)
+        await socket.send(webchat.READY)
+        return 0
+
+    def _room(self, visitor: Visitor) -> Room:
+        return self._hub.room(visitor.id, self._vault.index(webchat.CHANNEL, visitor.id))
+
+    async def _lacks(self, room: Room, after: Position | None) -> Part:
+        if after is None:
+            return await self._chat.newest(room.party, NEWEST)
+        return await self._chat.after(room.party, after, MOST)
+
+    async def _welcomed(self, visitor: Visitor, generation: int, known: bool) -> webchat.Welcome:
+        """The welcome, with a token where the visitor has none, or one that has come of age."""
+        if known and visitor.generation > generation:
+            # The first use of a renewed token: the one before it is over from now on.
+            party = self._vault.index(webchat.CHANNEL, visitor.id)
+            await self._chat.renew(party, visitor.generation, self._clock())
+        token = ""
+        if not known or visitor.renew:
+            token = self._tokens.issue(visitor.id, visitor.generation + known, self._clock())
+        return msgspec.structs.replace(self._welcome, token=token, known=known)
+
+    # Messages.
+
+    async def _say(self, socket: Socket, room: Room, said: webchat.Say, data: str, now: float) -> None:
+        wait = room.messages.take(self._limits.say, now)
+        wait = wait or socket.address.messages.take(self._limits.messages, now)
+        if wait:
+            await socket.send(webchat.encode(webchat.Slow(said.id, round(wait + 0.05, 1))))
+            return
+        try:
+            incoming = webchat.parse(said, data.encode(), visitor=room.visitor, route=ROUTE, peer=socket.peer)
+        except BadMessage as error:
+            await socket.send(webchat.encode(webchat.Refused(said.id, error.reason)))
+            return
+        if said.again and await self._was_taken(room, said.id):
+            await self._tell_taken(socket, said.id)
+            return
+        socket.waiting = said.id
+        reply = await self._conversation.take_turn(incoming)
+        if not reply.taken:
+            socket.waiting = ""
+            await socket.send(webchat.encode(webchat.Sorry(said.id, reply.text, RETRY)))
+        elif reply.repeated and not reply.sequence:
+            socket.waiting = ""
+            await socket.send(webchat.encode(webchat.Refused(said.id, "late")))
+        elif socket.waiting:
+            # It was taken before, perhaps in another process, and this socket may not have it yet.
+            await self._tell_taken(socket, said.id)
+
+    async def _was_taken(self, room: Room, id: str) -> bool:
+        """Whether a message that is sent again was taken the first time, also where its session has ended."""
+        try:
+            return await self._chat.taken(room.party, digest(id), self._clock() - AGAIN)
+        except Unavailable:
+            return False  # The turn itself will say so.
+
+    async def _tell_taken(self, socket: Socket, id: str) -> None:
+        socket.waiting = ""
+        self._hub.catch_up(socket)
+        await socket.send(webchat.encode(webchat.Taken(id)))
+
+    async def _forget(self, socket: Socket, room: Room) -> int:
+        """Every token of this visitor is over."""
+        try:
+            await self._chat.give_up(room.party, self._clock())
+        except Unavailable:
+            return LATER
+        for each in list(room.sockets):
+            await each.send(webchat.GONE)
+            if each is not socket:
+                self._hub.close(each, GIVEN_UP)
+        return GIVEN_UP
