@@ -3,7 +3,8 @@
 A lane is a channel and a class; each works one batch at a time, so that a provider that is slow, or a great
 many advertisements, hold up nothing else. One-time codes are claimed before notices, and those before
 advertising. No database connection is held while a provider works. Several dispatchers, in one process or
-many, share the outbox through leases (``records.claims``).
+many, share the outbox through leases (``records.claims``). Channels where people talk are not among the
+lanes: ``talking.py`` has them.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Throttled
+from dispatch.opening import opened
 from dispatch.provider import Accepted, Outcome, Outgoing, Provider
 from dispatch.receipts import EVERY, Receipts
 from dispatch.retry import MISCONFIGURED, THROTTLED
 from dispatch.settling import after, expired, lapsed, settlement
+from dispatch.watching import Watcher, unwatched
 from records.claims import (
     CLASSES,
     Claimed,
@@ -31,22 +34,16 @@ from records.claims import (
     settle,
 )
 from records.database import Database
-from records.outbox import content
+from records.tables import TALKING
 from records.unit import Unavailable
-from records.vault import Unreadable, Vault
+from records.vault import Vault
 
 LEASE = timedelta(seconds=60)
 BATCH = 100  # Messages claimed at once in one class: larger batches make the slowest wait longer.
 POLL = 0.5  # Seconds between looks at the outbox, unless woken.
 GRACE = 30.0  # Seconds that a stop waits for providers.
 
-Watcher = Callable[[Lane, str, timedelta], None]
-
 log = structlog.get_logger(__name__)
-
-
-def unwatched(lane: Lane, outcome: str, waited: timedelta) -> None:
-    """Nobody counts."""
 
 
 class Dispatcher:
@@ -111,7 +108,8 @@ class Dispatcher:
         """Claims what is due and sets its lanes to work; whether there was anything."""
         now = self._clock()
         self._resting = {channel: until for channel, until in self._resting.items() if until > now}
-        busy = [*self._working, *((channel, klass) for channel in self._resting for klass in CLASSES)]
+        left_alone = (*TALKING, *self._resting)
+        busy = [*self._working, *((channel, klass) for channel in left_alone for klass in CLASSES)]
         lease = os.urandom(16)
         try:
             await self._give_back()
@@ -166,7 +164,7 @@ class Dispatcher:
                 settled.append(after(each, Misconfigured(f"no provider for {lane[0]}"), "none", now))
             elif each.lapsed and (end := lapsed(each, now, repeatable=provider.repeatable)) is not None:
                 settled.append(end)
-            elif (outgoing := self._opened(each)) is None:
+            elif (outgoing := opened(self._vault, each)) is None:
                 settled.append(
                     after(each, Misconfigured("its key is not in the key ring"), provider.name, now)
                 )
@@ -183,25 +181,6 @@ class Dispatcher:
                 settled.append(settlement(each, outcome, provider, now))
                 self._heed(lane, each, outcome, now)
         return settled
-
-    def _opened(self, claimed: Claimed) -> Outgoing | None:
-        try:
-            said = content(self._vault, claimed.id, claimed.sealed)
-        except Unreadable as error:
-            log.error("dispatch.unreadable", tracking=claimed.tracking, error=str(error))
-            return None
-        return Outgoing(
-            claimed.id,
-            claimed.tracking,
-            claimed.klass,
-            said.to,
-            said.subject,
-            said.body,
-            claimed.attempts,
-            claimed.expires_at,
-            said.payload,
-            said.route,
-        )
 
     async def _outcomes(self, provider: Provider, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
         """One outcome for each message, whatever the provider does."""

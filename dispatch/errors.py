@@ -3,6 +3,7 @@
 DispatchError
 ├── Throttled       again later, and the wait costs no attempt
 ├── Unreachable     again later
+│   └── Away        nobody is there at all: again later, and the wait costs no attempt
 ├── Ambiguous       it may have gone: again where that is safe, else by the message's class
 ├── Rejected        never again: this message
 ├── Unsubscribed    never again: this person
@@ -37,6 +38,10 @@ class Throttled(DispatchError):
 
 class Unreachable(DispatchError):
     """The provider, or the receiver behind it, cannot be reached now; it took nothing."""
+
+
+class Away(Unreachable):
+    """Nobody answers at the provider's address; it was handed nothing."""
 
 
 class Ambiguous(DispatchError):

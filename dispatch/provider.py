@@ -78,6 +78,28 @@ class Provider(Protocol):
 
 
 @runtime_checkable
+class Correspondent(Protocol):
+    """A provider of a channel where people talk: what goes to one person goes in order, and nobody waits for
+    another. It leaves alone by itself whoever asks for it, and says when it may be tried again
+    (``retry_after``)."""
+
+    @property
+    def name(self) -> str:
+        """One word, kept with each message that it carried."""
+
+    @property
+    def at_once(self) -> int:
+        """The most messages that it has under way."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same message handed over again is not sent a second time."""
+
+    async def send_one(self, outgoing: Outgoing) -> Outcome:
+        """What became of one message. The next one to the same person is handed over after that."""
+
+
+@runtime_checkable
 class ReceiptSource(Protocol):
     """A provider that is asked for receipts."""
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from dispatch.errors import (
     Ambiguous,
+    Away,
     DispatchError,
     Misconfigured,
     Rejected,
@@ -70,8 +71,8 @@ def decide(
         return Stop("failed")
     if issubclass(error, Ambiguous) and not repeatable and not AGAIN_WHEN_AMBIGUOUS[klass]:
         return Stop("failed")
-    if issubclass(error, (Throttled, Misconfigured)):
-        usual = THROTTLED if issubclass(error, Throttled) else MISCONFIGURED
+    if issubclass(error, (Throttled, Misconfigured, Away)):
+        usual = MISCONFIGURED if issubclass(error, Misconfigured) else THROTTLED
         return _again(now + (retry_after or usual), expires_at, spent=False)
     if issubclass(error, (Unreachable, Ambiguous)):
         waits = WAITS[klass]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from dispatch.errors import Ambiguous, DispatchError
-from dispatch.provider import Accepted, Outcome, Provider, Receipt
+from dispatch.provider import Accepted, Correspondent, Outcome, Provider, Receipt
 from dispatch.retry import Again, Stop, decide
 from records.claims import Awaited, Claimed, Note, Settled
 
@@ -33,7 +33,9 @@ def lapsed(claimed: Claimed, now: datetime, *, repeatable: bool) -> Settled | No
     return Settled(claimed.id, decision.status, claimed.attempts - 1, now, finished_at=now, notes=(note,))
 
 
-def settlement(claimed: Claimed, outcome: Outcome, provider: Provider, now: datetime) -> Settled:
+def settlement(
+    claimed: Claimed, outcome: Outcome, provider: Provider | Correspondent, now: datetime
+) -> Settled:
     """How the message goes on after ``outcome``, the provider's answer at ``now``."""
     if isinstance(outcome, Accepted):
         return _went(claimed, outcome, provider.name, now)

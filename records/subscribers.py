@@ -24,6 +24,7 @@ class Address:
     verified_at: datetime | None
     verified_by: str | None
     created_at: datetime
+    blocked_at: datetime | None = None
 
 
 def context(index: bytes) -> bytes:

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -77,7 +78,8 @@ subscribers = Table(
     Column("created_at", Instant, nullable=False),
 )
 
-# A subscriber's addresses. ``kind``: msisdn, telegram, bale, email, push.
+# A subscriber's addresses. ``kind``: msisdn, telegram, bale, email, push. ``blocked_at``: since when the
+# person has closed this address to us, as far as the channel tells.
 addresses = Table(
     "addresses",
     metadata,
@@ -88,6 +90,7 @@ addresses = Table(
     Column("verified_at", Instant),
     Column("verified_by", String(16)),  # network, code, contact
     Column("created_at", Instant, nullable=False),
+    Column("blocked_at", Instant),
 )
 
 # ``key`` is the keyed digest of (route, the gateway's session id, the caller's number); it is emptied when
@@ -162,6 +165,23 @@ outbox = Table(
 Index("ix_outbox_waiting", outbox.c["class"], outbox.c.due_at, outbox.c.id,
       sqlite_where=outbox.c.finished_at.is_(None),
       postgresql_where=outbox.c.finished_at.is_(None))  # fmt: skip
+
+# Channels on which each person's messages keep their order (``records.correspondence``).
+TALKING = ("telegram", "bale")
+_talks = "finished_at IS NULL AND channel IN ('telegram', 'bale')"
+Index("ix_outbox_talking", outbox.c["class"], outbox.c.due_at, outbox.c.id,
+      sqlite_where=text(_talks), postgresql_where=text(_talks))  # fmt: skip
+Index("ix_outbox_talking_party", outbox.c.party, outbox.c.id,
+      sqlite_where=text(_talks), postgresql_where=text(_talks))  # fmt: skip
+
+# What one process does for all of them, under a lease: ``owner`` is new for each process.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("owner", Id, nullable=False),
+    Column("until", Instant, nullable=False),
+)
 
 # Append-only: each try and each receipt of an outgoing message, in the order they became known.
 attempts = Table(

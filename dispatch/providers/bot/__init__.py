@@ -1,0 +1,1 @@
+"""Providers of the chat channels whose bots speak Telegram's Bot API: telegram and bale."""

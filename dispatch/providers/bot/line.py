@@ -1,0 +1,126 @@
+"""One bot of ours as this process uses it: its name here, python-telegram-bot's ``Bot``, and how it fares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import structlog
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from telegram import Bot
+
+from dispatch.providers.bot.platforms import Platform
+from dispatch.providers.bot.request import READ, Request
+
+log = structlog.get_logger(__name__)
+
+NOTHING = msgspec.Raw(b"null")
+
+
+class _Parameters(msgspec.Struct):
+    retry_after: float | None = None
+
+
+class Answer(msgspec.Struct):
+    """What the Bot API answered (core.telegram.org/bots/api, "Making requests"). ``result`` is not read yet.
+    ``error_code`` is the HTTP status where the body is no such answer."""
+
+    ok: bool = False
+    result: msgspec.Raw = NOTHING
+    error_code: int = 0
+    description: str = ""
+    parameters: _Parameters | None = None
+
+    @property
+    def retry_after(self) -> float | None:
+        return self.parameters.retry_after if self.parameters is not None else None
+
+
+_read = msgspec.json.Decoder(Answer, strict=False).decode
+
+
+class Line:
+    """``route`` is the bot's name among our routes (``telegram``, ``bale``, ``telegram-shop``). ``refused``
+    says whether the platform refused its token when it was last asked."""
+
+    def __init__(
+        self,
+        route: str,
+        platform: Platform,
+        token: str,
+        request: Request,
+        *,
+        base_url: str = "",
+        base_file_url: str = "",
+    ) -> None:
+        self.route = route
+        self.platform = platform
+        self.token = token
+        self.request = request
+        base_url = base_url or platform.base_url
+        self.bot = Bot(
+            token,
+            base_url=base_url,
+            base_file_url=base_file_url or _file_url(base_url, platform),
+            request=request,
+            get_updates_request=request,
+        )
+        self.refused = False
+
+    def url(self, method: str) -> str:
+        """Where a method of this bot is called. It has the token in it: not for logs."""
+        return f"{self.bot.base_url}/{method}"
+
+    async def ask(self, method: str, body: bytes, read: float = READ) -> Answer:
+        """Calls a method with a JSON body. python-telegram-bot builds objects of each answer, which takes
+        longer than all the rest of the call; here it stays bytes. Raises ``Unconnected`` and ``Broken``."""
+        status, content = await self.request.exchange(self.url(method), body, read)
+        try:
+            answer = _read(content)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return Answer(error_code=status or 500, description=f"HTTP {status} without an answer")
+        if not answer.ok and not answer.error_code:
+            answer.error_code = status
+        return answer
+
+    def refuse(self) -> None:
+        """The platform does not know the token (any more). Told once, until it knows it again."""
+        if not self.refused:
+            self.refused = True
+            log.error(
+                "bot token refused: nothing is received or sent until it is put right",
+                bot=self.route,
+                setting=f"{self.platform.name.upper()}_TOKEN",
+            )
+
+    def accept(self) -> None:
+        """The platform knows the token."""
+        if self.refused:
+            self.refused = False
+            log.warning("bot token accepted again", bot=self.route)
+
+    def without_token(self, text: str) -> str:
+        return text.replace(self.token, "…")
+
+
+class Tokens(Collector):
+    """Which bots the platforms refuse, for ``/metrics``."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self._lines = lines
+
+    def collect(self) -> Iterator[Metric]:
+        metric = GaugeMetricFamily(
+            "chapar_bot_refused", "1 where the platform refuses the bot's token", labels=["bot"]
+        )
+        for line in self._lines:
+            metric.add_metric([line.route], float(line.refused))
+        yield metric
+
+
+def _file_url(base_url: str, platform: Platform) -> str:
+    """Where files are fetched: ``…/file/bot`` beside ``…/bot``, as both platforms have it."""
+    if base_url.endswith("/bot"):
+        return f"{base_url.removesuffix('/bot')}/file/bot"
+    return platform.base_file_url

@@ -1,0 +1,198 @@
+"""The outbox of channels where people talk: each person's messages go in order, and nobody waits for another.
+
+What is settled and what is claimed next share a transaction. A message is claimed only when no earlier one to
+the same person is put off or leased to somebody else; among the claimed ones whoever sends keeps the order.
+On PostgreSQL one process claims at a time, or two of them could take neighbouring messages at once.
+
+The channels (``tables.TALKING``) stand in the statements as they stand in the partial indexes, or a planner
+would not see that an index serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from records.claims import CLASSES, Claimed, Settled
+from records.database import Database
+from records.ids import new_id
+from records.tables import microseconds, moment
+
+Done = tuple[bytes, Settled]
+"""What became of a message, with the lease that it was claimed under."""
+
+_ONE_CLAIMS = 0x63686170  # The advisory lock of whoever claims.
+
+_ANY_DUE = """
+SELECT 1 FROM outbox AS o
+WHERE o.channel IN ('telegram', 'bale') AND o.finished_at IS NULL AND o.class = {klass} AND o.due_at <= {now}
+ AND (o.lease_until IS NULL OR o.lease_until < {now}) AND o.status IN ('queued', 'claimed') LIMIT 1"""
+
+_DUE = """
+SELECT o.id, o.tracking, o.channel, o.class, o.sealed, o.status, o.attempts, o.due_at, o.expires_at
+FROM outbox AS o
+WHERE o.channel IN ('telegram', 'bale') AND o.finished_at IS NULL AND o.class = {klass} AND o.due_at <= {now}
+ AND (o.lease_until IS NULL OR o.lease_until < {now}) AND o.status IN ('queued', 'claimed')
+ AND NOT EXISTS (SELECT 1 FROM outbox AS e
+  WHERE e.channel IN ('telegram', 'bale') AND e.finished_at IS NULL AND e.party = o.party AND e.id < o.id
+  AND e.channel = o.channel AND (e.due_at > {now} OR e.lease_until >= {now}))
+ORDER BY o.due_at, o.id LIMIT {most}"""
+
+_SETTLE = """
+UPDATE outbox SET status = {status}, attempts = {attempts}, due_at = {due_at},
+ provider = coalesce({provider}, outbox.provider), external_id = coalesce({external_id}, outbox.external_id),
+ sent_at = coalesce({sent_at}, outbox.sent_at), finished_at = {finished_at}, lease_owner = NULL,
+ lease_until = NULL"""
+
+# In SQLite's dialect, a row of values for each message; in PostgreSQL's, all of them at once.
+_SETTLE_SQLITE = _SETTLE.format(
+    status="?", attempts="?", due_at="?", provider="?", external_id="?", sent_at="?", finished_at="?"
+)
+_MINE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND lease_owner = ? AND status <> 'delivered'"
+_LATE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND ? <> '' AND lease_owner IS NULL AND status = 'queued'"
+_SETTLE_POSTGRESQL = (
+    _SETTLE.format(
+        status="s.status",
+        attempts="s.attempts",
+        due_at="s.due_at",
+        provider="s.provider",
+        external_id="s.external_id",
+        sent_at="s.sent_at",
+        finished_at="s.finished_at",
+    )
+    + """
+FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+ $8::bytea[], $9::bytea[])
+ AS s(status, attempts, due_at, provider, external_id, sent_at, finished_at, id, lease)
+WHERE outbox.id = s.id AND """
+)
+_MINE_POSTGRESQL = _SETTLE_POSTGRESQL + "outbox.lease_owner = s.lease AND outbox.status <> 'delivered'"
+_LATE_POSTGRESQL = _SETTLE_POSTGRESQL + "outbox.lease_owner IS NULL AND outbox.status = 'queued'"
+
+_NOTE_SQLITE = (
+    "INSERT INTO attempts (id, message, at, provider, kind, status, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_NOTE_POSTGRESQL = """
+INSERT INTO attempts (id, message, at, provider, kind, status, detail) SELECT * FROM unnest($1::bytea[],
+ $2::bytea[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[])"""
+
+
+async def waits(database: Database, now: datetime) -> bool:
+    """Whether a message may be due: a look that costs no transaction."""
+    at = microseconds(now)
+
+    def look(connection: Connection) -> bool:
+        return any(
+            connection.exec_driver_sql(*_written(_ANY_DUE, database, klass=klass, now=at)).first()
+            for klass in CLASSES
+        )
+
+    return await database.look(look)
+
+
+async def exchange(
+    database: Database, done: Sequence[Done], *, now: datetime, lease: bytes, until: datetime, most: int
+) -> tuple[Sequence[Claimed], int]:
+    """Settles what is done, and claims at most ``most`` messages, the oldest of the first class first, under
+    ``lease``. The claimed messages, and how many of the settled ones were no longer leased to us. Raises
+    ``Unavailable``."""
+    at = microseconds(now)
+
+    def write(connection: Connection) -> tuple[list[Claimed], int]:
+        lost = _settle(connection, database, done, now) if done else 0
+        return _claim(connection, database, at, lease, until, most) if most > 0 else [], lost
+
+    return await database.transaction(write)
+
+
+def _claim(
+    connection: Connection, database: Database, now: int, lease: bytes, until: datetime, most: int
+) -> list[Claimed]:
+    if database.dialect == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (_ONE_CLAIMS,))
+    claimed: list[Claimed] = []
+    for klass in CLASSES:
+        if len(claimed) < most:
+            statement = _written(_DUE, database, klass=klass, now=now, most=most - len(claimed))
+            claimed += [_claimed(row) for row in connection.exec_driver_sql(*statement)]
+    if claimed:
+        ids = [each.id for each in claimed]
+        if database.dialect == "postgresql":
+            connection.exec_driver_sql(
+                "UPDATE outbox SET status = 'claimed', attempts = attempts + 1, lease_owner = $1, "
+                "lease_until = $2 WHERE id = ANY($3::bytea[])",
+                (lease, microseconds(until), ids),
+            )
+        else:
+            connection.exec_driver_sql(
+                "UPDATE outbox SET status = 'claimed', attempts = attempts + 1, lease_owner = ?, "
+                "lease_until = ? WHERE id = ?",
+                [(lease, microseconds(until), id) for id in ids],
+            )
+    return claimed
+
+
+def _settle(connection: Connection, database: Database, done: Sequence[Done], now: datetime) -> int:
+    rows = [_values(lease, settled) for lease, settled in done]
+    postgresql = database.dialect == "postgresql"
+    mine = _run(connection, _MINE_POSTGRESQL if postgresql else _MINE_SQLITE, rows, postgresql)
+    if lost := len(rows) - mine:
+        # A batch that outlived its lease and went all the same, found again in the queue: not twice.
+        late = [_values(lease, settled) for lease, settled in done if settled.sent_at is not None]
+        if late:
+            _run(connection, _LATE_POSTGRESQL if postgresql else _LATE_SQLITE, late, postgresql)
+    at = microseconds(now)
+    notes = [
+        (new_id(now), settled.id, at, settled.provider, note.kind, note.status, note.detail)
+        for _lease, settled in done
+        for note in settled.notes
+    ]
+    if notes:
+        _run(connection, _NOTE_POSTGRESQL if postgresql else _NOTE_SQLITE, notes, postgresql)
+    return lost
+
+
+def _run(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]], columns: bool) -> int:
+    """Runs a statement for all rows, given as they are or column by column; how many rows it touched."""
+    given: Any = tuple(list(column) for column in zip(*rows, strict=True)) if columns else list(rows)
+    return connection.exec_driver_sql(statement, given).rowcount
+
+
+def _values(lease: bytes, settled: Settled) -> tuple[Any, ...]:
+    return (
+        settled.status,
+        settled.attempts,
+        microseconds(settled.due_at),
+        settled.provider or None,
+        settled.external_id,
+        None if settled.sent_at is None else microseconds(settled.sent_at),
+        None if settled.finished_at is None else microseconds(settled.finished_at),
+        settled.id,
+        lease,
+    )
+
+
+def _written(statement: str, database: Database, **values: Any) -> tuple[str, tuple[Any, ...]]:
+    """The statement with this database's marks in the places of its values, and the values in their order."""
+    if database.dialect == "postgresql":
+        marks = {name: f"${place}" for place, name in enumerate(values, 1)}
+        return statement.format(**marks), tuple(values.values())
+    given: list[Any] = []
+    text = statement
+    while "{" in text:
+        before, _brace, rest = text.partition("{")
+        name, _brace, after = rest.partition("}")
+        given.append(values[name])
+        text = f"{before}?{after}"
+    return text, tuple(given)
+
+
+def _claimed(row: Sequence[Any]) -> Claimed:
+    id, tracking, channel, klass, sealed, status, tried, due_at, expires_at = row
+    lapsed = status == "claimed"
+    return Claimed(
+        id, tracking, channel, klass, sealed, tried + 1, moment(due_at), moment(expires_at), lapsed
+    )
