@@ -11,11 +11,12 @@ from functools import partial
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from dispatch.dispatcher import Dispatcher, Watcher
+from dispatch.dispatcher import Dispatcher
 from dispatch.provider import Provider
 from dispatch.providers.email.smtp import Smtp
 from dispatch.providers.sandbox import Sandbox
 from dispatch.providers.sms.kavenegar import Kavenegar
+from dispatch.watching import Watcher
 from house import House, cancel, kept, now
 from records.claims import Lane
 from records.tables import outbox
