@@ -46,14 +46,13 @@ class Hello(msgspec.Struct, tag="hello"):
 
 
 class Say(msgspec.Struct, tag="say"):
-    """A message. ``id`` is the client's own, the same when it is sent again, as ``again`` says. ``to`` is the
-    id of the turn whose button was pressed, "" for what was typed."""
+    """A message. ``id`` is the client's own, the same when it is sent again. ``to`` is the id of the turn whose
+    button was pressed, "" for what was typed."""
 
     id: str
     text: str = ""
     to: str = ""
     files: list[str] = []
-    again: bool = False
 
 
 class Typing(msgspec.Struct, tag="typing"):
@@ -186,7 +185,8 @@ class Taken(msgspec.Struct, tag="taken"):
 
 
 class Sorry(msgspec.Struct, tag="sorry"):
-    """The message was not taken, and ``text`` says so; to be sent again after ``retry`` seconds."""
+    """The message was not taken, and ``text`` says so. To be sent again after ``retry`` seconds; where that is
+    0, by the person alone: what is at fault will not be over soon."""
 
     ref: str
     text: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -21,7 +21,6 @@ from bot.webchat_hub import BAD_FRAME, FLOOD, GIVEN_UP, LATER, NOT_TEXT, Hub, Ro
 from bot.webchat_limits import Addresses, Limits
 from bot.webchat_tokens import LENGTH, Tokens, Visitor
 from conversation.incoming import Incoming, Reply
-from conversation.request import digest
 from records.unit import Unavailable
 from records.vault import Vault
 from records.webchat import NOBODY, ChatLog, Part, Position
@@ -30,7 +29,6 @@ from web.access import Networks, peer_of
 ROUTE = "webchat"
 NEWEST = 50  # Turns and posts that a client without any is shown.
 MOST = 100
-AGAIN = timedelta(days=2)  # How long a client goes on sending what it has no answer to.
 RETRY = 2.0  # Seconds until what was not taken may be sent again.
 GOODBYE = 2.0  # Seconds that a client has to answer the end.
 
@@ -200,32 +198,19 @@ class Door:
         except BadMessage as error:
             await socket.send(webchat.encode(webchat.Refused(said.id, error.reason)))
             return
-        if said.again and await self._was_taken(room, said.id):
-            await self._tell_taken(socket, said.id)
+        if incoming.answers is not None and socket.live and incoming.answers != socket.position[:2]:
+            await socket.send(webchat.encode(webchat.Refused(said.id, "late")))
             return
         socket.waiting = said.id
         reply = await self._conversation.take_turn(incoming)
-        if not reply.taken:
-            socket.waiting = ""
-            await socket.send(webchat.encode(webchat.Sorry(said.id, reply.text, RETRY)))
-        elif reply.repeated and not reply.sequence:
-            socket.waiting = ""
-            await socket.send(webchat.encode(webchat.Refused(said.id, "late")))
-        elif socket.waiting:
+        waits, socket.waiting = socket.waiting, ""
+        if not reply.taken or (not reply.sequence and not reply.repeated):
+            retry = 0.0 if reply.taken else RETRY
+            await socket.send(webchat.encode(webchat.Sorry(said.id, reply.text, retry)))
+        elif waits:
             # It was taken before, perhaps in another process, and this socket may not have it yet.
-            await self._tell_taken(socket, said.id)
-
-    async def _was_taken(self, room: Room, id: str) -> bool:
-        """Whether a message that is sent again was taken the first time, also where its session has ended."""
-        try:
-            return await self._chat.taken(room.party, digest(id), self._clock() - AGAIN)
-        except Unavailable:
-            return False  # The turn itself will say so.
-
-    async def _tell_taken(self, socket: Socket, id: str) -> None:
-        socket.waiting = ""
-        self._hub.catch_up(socket)
-        await socket.send(webchat.encode(webchat.Taken(id)))
+            self._hub.catch_up(socket)
+            await socket.send(webchat.encode(webchat.Taken(said.id)))
 
     async def _forget(self, socket: Socket, room: Room) -> int:
         """Every token of this visitor is over."""

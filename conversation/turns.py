@@ -269,6 +269,8 @@ class Turns:
             self._replies.queue(unit, reply, caller, request.received)
         await self._committer.commit(unit)
         self._sessions.remember(request.key, value)
+        if incoming.chat and self._replies is not None:
+            self._replies.committed(caller.channel, request.party, record)
         self._measured.turns[measures.ANSWERED] += 1
         if turn.outcome:
             self._measured.ended[turn.outcome] += 1

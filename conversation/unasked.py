@@ -150,4 +150,6 @@ class Unasked:
             self._replies.queue(unit, reply, caller, now)
         await self._committer.commit(unit)
         self._sessions.remember(due.key, value)
+        if self._replies is not None:
+            self._replies.committed(session.channel, due.party, record)
         return reply

@@ -14,14 +14,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, literal_column, select
+from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from records.arrivals import StoredTurn
 from records.database import Database, Dialect
 from records.gathered import Gathered
 from records.sessions import TurnRecord
-from records.tables import microseconds, sessions, turns, visitors
+from records.tables import visitors
 from records.threads import Said
 from records.vault import Unreadable, Vault
 
@@ -145,22 +145,6 @@ class ChatLog:
                 1 + next(i for i, entry in enumerate(entries) if entry.position.post == found.posts[-1][0])
             )
         return Part(entries[: min(ends)], len(ends) > 1, found.generation)
-
-    async def taken(self, party: bytes, input_key: bytes, since: datetime) -> bool:
-        """Whether a session of this visitor that was opened after ``since`` took the input with this key."""
-        oldest = (microseconds(since) // 1_000).to_bytes(6) + bytes(10)
-        rows = await self._database.read(
-            select(turns.c.sequence)
-            .join(sessions, turns.c.session == sessions.c.id)
-            .where(
-                sessions.c.channel == literal_column("'webchat'"),
-                sessions.c.party == party,
-                sessions.c.id > oldest,
-                turns.c.input_key == input_key,
-            )
-            .limit(1)
-        )
-        return bool(rows)
 
     async def renew(self, party: bytes, generation: int, now: datetime) -> None:
         """Tokens of an older generation are no longer this visitor's."""
