@@ -58,7 +58,7 @@ class Outbox:
             now=self.clock(),
             channel=channel,
             klass=klass,
-            kind="email" if channel == "email" else "msisdn",
+            kind=channel if channel in ("email", "telegram", "bale") else "msisdn",
             to=to,
             subject="موضوع",
             body=body,
