@@ -14,6 +14,7 @@ from sqlalchemy import select
 import sandbox
 from conversation.conversation import Conversation
 from conversation.fallback import SORRY, fallback
+from conversation.handovers import Handovers
 from conversation.measures import Measures
 from conversation.meeting import Needs
 from conversation.outgoing import Render, Replies
@@ -52,7 +53,8 @@ async def serving(home: House) -> AsyncIterator[int]:
         elif not home.library.names():
             raise Refused("no flow is published yet; run `server.py flows publish` first")
         follow = home.publisher.follow_folder if settings.embedded else home.publisher.follow_store
-        at_work = [asyncio.create_task(kept(timers.run)), asyncio.create_task(kept(follow))]
+        handovers = Handovers(conversation, home.services.handover_desk, home.signals, now)
+        at_work = [asyncio.create_task(kept(work)) for work in (timers.run, handovers.run, follow)]
         stack.push_async_callback(cancel, at_work)
         runner = web.AppRunner(
             application(home, conversation),

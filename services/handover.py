@@ -80,6 +80,7 @@ class Handover:
             raise ValueError(f"a topic has at most {TOPIC_LENGTH} characters")
         found = await self._live(unit, person.party, route)
         if found is None:
+            await self._forgive(unit, person.session)
             found = self._open(unit, person, now, topic, route)
         elif found.session != person.session:
             # A new dialog of the same chat: it goes on here, and what happens is told to it.
@@ -108,6 +109,9 @@ class Handover:
             found = await records.of_session(self._database, person.session)
         if found is None:
             raise LookupError("this person talks with nobody")
+        if found.owed is not None:
+            # The session learns of it by this very turn.
+            records.set_values(unit, found, {"owed": None})
         if key is None or await records.by_key(self._database, found.id, key) is None:
             first = files[0] if files else None
             self._postbox.write(unit, found, now, "person", "text", text, key=key, raw=raw, file=first)
@@ -163,6 +167,12 @@ class Handover:
         found = await records.live(self._database, party, route)
         left = None if found is None else as_left_by(unit, threads, found)
         return None if left is None or left.state == "closed" else left
+
+    async def _forgive(self, unit: Unit, session: bytes) -> None:
+        """What became of an earlier thread of this session must not be taken for what becomes of the next."""
+        before = await records.of_session(self._database, session)
+        if before is not None and before.owed is not None:
+            records.set_values(unit, before, {"owed": None})
 
     def _open(self, unit: Unit, person: Person, now: datetime, topic: str, route: str) -> Thread:
         id = new_id(now)

@@ -304,6 +304,27 @@ class HandoverDesk:
             log.warning("thread returned to the queue", operator=each.operator)
         return returned
 
+    # What sessions are owed.
+
+    async def owed(self) -> list[Thread]:
+        """Threads whose sessions have still to be told of something."""
+        return await records.owed(self._database, MOST)
+
+    async def settle(self, unit: Unit, thread: bytes, *, now: datetime) -> None:
+        """Adds to the unit of the session's turn that it has been told, and that the flow goes on. Nothing
+        where somebody told it before."""
+        found = await self._find(thread)
+        if found.owed is not None:
+            records.set_values(unit, found, {"owed": None})
+            self._postbox.write(unit, found, now, "system", "resumed", found.owed)
+
+    async def forgive(self, thread: bytes) -> None:
+        """The session has moved on by itself: there is nothing to tell it."""
+        unit, found = Unit(), await self._find(thread)
+        if found.owed is not None:
+            records.set_values(unit, found, {"owed": None})
+            await self._committer.commit(unit)
+
     def seen(self, thread: bytes, post: bytes) -> Awaitable[None]:
         """An operator has read up to this post."""
         unit = Unit()

@@ -49,6 +49,8 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "IDENTITY_URL": ("https://registry.example.ir/api",) * 2,
     "IDENTITY_TOKEN": TEXT,
     "COMPLAINT_DAYS": ("10", 10),
+    "HANDOVER_HOURS": ("sat-wed 08:00-16:00", "sat-wed 08:00-16:00"),
+    "HANDOVER_PATIENCE": ("60", 60.0),
     "LOG_LEVEL": ("debug", "debug"),
     "LOG_FORMAT": ("text", "text"),
 }
@@ -93,6 +95,7 @@ REFUSES: Mapping[str, tuple[str, ...]] = {
     "SMTP_URL": ("http://hidden", "smtp://hidden:port"),
     "IDENTITY_URL": ("registry.example.ir",),
     "COMPLAINT_DAYS": ("0", "11"),
+    "HANDOVER_PATIENCE": ("0", "two minutes"),
     "LOG_LEVEL": ("chatty",),
     "LOG_FORMAT": ("xml",),
 }
