@@ -46,8 +46,8 @@ class Hello(msgspec.Struct, tag="hello"):
 
 
 class Say(msgspec.Struct, tag="say"):
-    """A message. ``id`` is the client's own, the same when it is sent again. ``to`` is the id of the turn whose
-    button was pressed, "" for what was typed."""
+    """A message. ``id`` is the client's own, the same when it is sent again. ``to`` is the id of the turn
+    whose button was pressed, "" for what was typed."""
 
     id: str
     text: str = ""
@@ -185,8 +185,8 @@ class Taken(msgspec.Struct, tag="taken"):
 
 
 class Sorry(msgspec.Struct, tag="sorry"):
-    """The message was not taken, and ``text`` says so. To be sent again after ``retry`` seconds; where that is
-    0, by the person alone: what is at fault will not be over soon."""
+    """The message was not taken, and ``text`` says so. To be sent again after ``retry`` seconds; where that
+    is 0, by the person alone: what is at fault will not be over soon."""
 
     ref: str
     text: str

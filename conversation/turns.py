@@ -37,7 +37,7 @@ from engine.needs import LEAVE
 from engine.session import Session
 from engine.turn import Input, Language, Need, Screen, Turn
 from records.committer import Committer
-from records.ids import new_id
+from records.ids import next_id
 from records.sessions import Arrival, Opened, SessionStore, TurnRecord
 from records.tables import microseconds, moment
 from records.unit import Conflict, Unavailable, Unit
@@ -198,8 +198,11 @@ class Turns:
             ).id
         else:
             owner, request.language = subscriber.id, subscriber.language
+        replaced = arrival.turn.session.id if arrival.turn is not None else arrival.lost
         session = Session(
-            id=new_id(request.received),
+            # Dialogs that follow one another under one key have ids that do, whatever the processes' clocks
+            # say: by them a channel shows a person's turns in order.
+            id=next_id(request.received, replaced or b""),
             language=request.language,
             subscriber=owner,
             verified=caller.verified,
@@ -213,7 +216,6 @@ class Turns:
         elif arrival.parked is not None:
             session.parked = resumable(arrival.parked, request)
             self._sessions.close(unit, arrival.parked.session.id, "superseded", request.received)
-        replaced = arrival.turn.session.id if arrival.turn is not None else arrival.lost
         opened = Opened(caller.channel, caller.route, incoming.code, request.party, replaced)
         return await self._commit(request, session, Input("start", dialled(incoming)), unit, opened)
 

@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from records.changes import change, waiting
 from records.database import Database
-from records.ids import new_id
 from records.tables import posts, presences, ratings, threads
 from records.unit import Unit
 from records.vault import Vault
@@ -258,12 +257,6 @@ async def rating(database: Database, thread: bytes) -> Sequence[Any] | None:
 
 
 # Changes.
-
-
-def next_id(now: datetime, last: bytes) -> bytes:
-    """The id of a post that follows ``last``: greater, whatever the clocks of two processes say."""
-    made = new_id(now)
-    return made if made > last else (int.from_bytes(last) + 1).to_bytes(16)
 
 
 def last_in(unit: Unit, thread: Thread) -> tuple[int, bytes]:

@@ -12,6 +12,7 @@ import structlog
 from engine.session import Value
 from languages import _
 from records import threads as records
+from records.ids import next_id
 from records.outbox import queue
 from records.tables import posts
 from records.threads import SHOWN, Post, Said, Thread
@@ -93,7 +94,7 @@ class Postbox:
         """Adds a post behind the thread's last one; its id. The unit is a ``Conflict`` when somebody else
         took that place, or wrote a post with this ``key``: then everything is looked at again."""
         sequence, last = records.last_in(unit, thread)
-        id = records.next_id(now, last)
+        id = next_id(now, last)
         tracking = None
         if author != "person" and kind in SHOWN:
             tracking = self._carry(unit, now, self.destination(thread), text, f"post-{id.hex()}")

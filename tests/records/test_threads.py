@@ -12,7 +12,7 @@ from records import threads as records
 from records.bulk import Bulk
 from records.committer import Committer
 from records.database import Database
-from records.ids import new_id
+from records.ids import new_id, next_id
 from records.tables import posts, presences, ratings, subscribers, threads
 from records.threads import Said, Thread, Where
 from records.unit import Conflict, Unit
@@ -117,7 +117,7 @@ async def test_two_cannot_take_one_place_in_a_thread(database: Database, committ
 def test_ids_grow_along_a_thread_whatever_the_clock_says() -> None:
     last = b""
     for seconds in (0, 5, -3600, -3600, 7):
-        following = records.next_id(NOW + timedelta(seconds=seconds), last)
+        following = next_id(NOW + timedelta(seconds=seconds), last)
         assert following > last
         assert len(following) == 16
         last = following
