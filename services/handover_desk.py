@@ -291,17 +291,17 @@ class HandoverDesk:
         for each in lost:
 
             async def act(unit: Unit, found: Thread, gone: Thread = each) -> None:
-                nonlocal returned
                 until = await records.alive_until(self._database, gone.operator or "")
                 if found.operator == gone.operator and until is not None and until <= now:
                     self._return(unit, found, now, "system", gone.operator)
-                    returned += 1
 
             try:
-                await self._act(each.id, act, tries=1)
+                acted = await self._act(each.id, act, tries=1)
             except (Conflict, Over):
                 continue  # Another process did it, or the operator is back.
-            log.warning("thread returned to the queue", operator=each.operator)
+            if acted:
+                returned += 1
+                log.warning("thread returned to the queue", operator=each.operator)
         return returned
 
     # What sessions are owed.
@@ -362,9 +362,10 @@ class HandoverDesk:
             raise UnknownThread
         return found
 
-    async def _act(self, thread: bytes, act: Act, *, over: bool = False, tries: int = TRIES) -> None:
-        """Does it on what is true when it is committed. ``over``: also in a thread that is closed."""
-        for attempt in range(tries):
+    async def _act(self, thread: bytes, act: Act, *, over: bool = False, tries: int = TRIES) -> bool:
+        """Does it on what is true when it is committed; whether there was anything to do. ``over``: also in a
+        thread that is closed."""
+        for attempt in range(1, tries + 1):
             unit, found = Unit(), await self._find(thread)
             if not over and found.state == "closed":
                 raise Over
@@ -372,13 +373,14 @@ class HandoverDesk:
             try:
                 await self._committer.commit(unit)
             except Conflict:
-                if attempt + 1 == tries:
+                if attempt == tries:
                     raise
                 continue
             if unit:
                 self._signals.send(found.party, NEWS)
                 self._signals.send(found.id, NEWS)
-            return
+            return bool(unit)
+        raise AssertionError("there was no try")
 
 
 def _own(found: Thread, operator: str) -> None:
