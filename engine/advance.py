@@ -138,15 +138,18 @@ class _Walk:
         """Opens the flow that a code or a word names."""
         session = self.session
         answers = input.answers
-        opened: Flow | None
+        opened: Flow | None = None
         if input.text.startswith("*"):
-            dialled = self.library.dialled(fold(input.text))
-            if dialled is None:
+            dialled = self.library.dialled(fold(input.text), self.layout.channel)
+            if dialled is not None:
+                opened, answers = dialled[0], dialled[1] + answers
+            elif not self.layout.again:
                 self.finish(UNKNOWN_CODE, "unknown_code")
                 return
-            opened, answers = dialled[0], dialled[1] + answers
         else:
-            opened = self.library.named(fold(input.text)) or self.library.live(MAIN)
+            opened = self.library.named(fold(input.text), self.layout.channel)
+        if opened is None:
+            opened = self.library.live(MAIN)
         session.opened = opened.name
         self.answers = answers[: limits.DIALLED_ANSWERS]
         if session.parked and not self.answers and self.library.find(RESUME):
@@ -215,7 +218,7 @@ class _Walk:
         elif isinstance(state, Ask):
             self.secret = self.secret or state.secret
             self.answer_ask(state, answer)
-        elif (named := self.library.named(answer)) is not None:
+        elif (named := self.library.named(answer, self.layout.channel)) is not None:
             history.remember(session, 0)
             session.lead = ""
             session.frames = []

@@ -150,6 +150,10 @@ class Flow:
     expires: float | None = None
     source: Any = field(default=None, compare=False, repr=False)
 
+    def open_on(self, channel: str) -> bool:
+        """Whether people may come into it on this channel."""
+        return not self.channels or channel in self.channels
+
     def go(self, frame: Frame, outcome: str) -> None:
         """Moves the frame along ``outcome``; ``transitions.MachineError`` when the state has no such way."""
         self.machine.events[outcome].trigger(frame)

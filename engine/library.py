@@ -68,17 +68,18 @@ class Library:
         """The names of the live flows, sorted."""
         return sorted(self._live)
 
-    def dialled(self, code: str) -> tuple[Flow, tuple[str, ...]] | None:
-        """The flow that a dialled string opens and the answers that follow its code: with ``*733#`` and
-        ``*733*2#`` known, ``*733*2*1#`` opens the second and answers ``1``. None for an unknown code."""
+    def dialled(self, code: str, channel: str) -> tuple[Flow, tuple[str, ...]] | None:
+        """The flow, of those that are open on the channel, that a dialled string opens, and the answers that
+        follow its code: with ``*733#`` and ``*733*2#`` known, ``*733*2*1#`` opens the second and answers
+        ``1``. None for an unknown code."""
         parts = segments(code)
         for length in range(len(parts), 0, -1):
             name = self._codes.get(parts[:length])
-            if name is not None:
+            if name is not None and self._live[name].open_on(channel):
                 return self._live[name], parts[length:]
         return None
 
-    def named(self, word: str) -> Flow | None:
-        """The flow that a word opens, or None."""
+    def named(self, word: str, channel: str) -> Flow | None:
+        """The flow that a word opens on the channel, or None."""
         name = self._keywords.get(key(word))
-        return self._live[name] if name is not None else None
+        return self._live[name] if name is not None and self._live[name].open_on(channel) else None

@@ -80,13 +80,14 @@ async def process(
     need_deadline: float = 5.0,
     in_flight: int = 128,
     renders: Mapping[str, Render] | None = None,
+    keys: Keyring = KEYS,
 ) -> AsyncIterator[Process]:
     async with AsyncExitStack() as stack:
         database = await Database.open(url)
         stack.push_async_callback(database.close)
         committer = await stack.enter_async_context(Committer(database))
         cache = cache or MemoryCache()
-        vault = Vault(KEYS)
+        vault = Vault(keys)
         languages = Languages.load(ROOT / "locales")
         library = Library(SPECS)
         store = FlowStore(database, committer)

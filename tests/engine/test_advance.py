@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from engine.layout import USSD
 from engine.needs import NeedSpec
 from engine.session import read, serialise
 from engine.turn import Met
-from tests.engine.walking import NOW, Plain, Walker, library
+from tests.engine.walking import NOW, ROOMY, Plain, Walker, library
 
 MAIN = """
     flow: main
@@ -441,3 +442,44 @@ def test_values_are_never_read_as_placeholders() -> None:
     person.dial()
     person.say("2")
     assert person.say("{caller}").startswith("سلام {caller}\n")
+
+
+def test_a_flow_opens_only_on_its_channels() -> None:
+    main = """
+        flow: main
+        title: یک
+        opens: {codes: ["*733#"], keywords: [سلام]}
+        start: home
+        states:
+          home: {menu: خانه, options: [{label: یک}, {label: دو}], save: one, go: bye}
+          bye: {end: "{one}"}
+    """
+    chat = """
+        flow: chat
+        title: گفتگو
+        channels: [telegram, bale]
+        opens: {codes: ["*733*1#"], keywords: [گفتگو]}
+        start: home
+        states: {home: {ask: بنویسید, save: text, go: bye}, bye: {end: "{text}"}}
+    """
+    flows = library(main, chat)
+    telegram = replace(ROOMY, channel="telegram", again="شروع")
+    for opened in ("گفتگو", "*733*1#"):
+        assert Walker(flows, layout=telegram).dial(opened).startswith("بنویسید")
+        assert not Walker(flows).dial(opened).startswith("بنویسید")
+    for layout, shown in ((telegram, "بنویسید"), (ROOMY, "این گزینه نیست")):
+        person = Walker(flows, layout=layout)
+        person.dial("سلام")
+        assert person.say("گفتگو").startswith(shown), "a word on a menu opens no other either"
+
+
+def test_an_unknown_code_is_told_where_people_dial() -> None:
+    flow = """
+        flow: main
+        title: یک
+        opens: {codes: ["*733#"]}
+        start: home
+        states: {home: {ask: خانه, save: one, go: bye}, bye: {end: "{one}"}}
+    """
+    assert Walker(library(flow)).dial("*999#").startswith("این کد شناخته نشد")
+    assert Walker(library(flow), layout=replace(ROOMY, again="شروع")).dial("*سلام*").startswith("خانه")
