@@ -36,6 +36,7 @@ from sending import dispatching
 from services.publishing import Publisher, Report
 from serving import serving
 from settings import SettingError, Settings
+from watching import watched
 
 Command = Callable[[Settings, argparse.Namespace], Coroutine[Any, Any, int]]
 
@@ -67,8 +68,8 @@ async def serve(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 async def dispatch(settings: Settings, arguments: argparse.Namespace) -> int:
-    async with house(settings) as home, dispatching(home):
-        log.info("dispatching")
+    async with house(settings) as home, dispatching(home), watched(home) as port:
+        log.info("dispatching", watched=port)
         await stopped()
         log.info("stopping")
     return 0

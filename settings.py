@@ -116,6 +116,13 @@ def _options(value: str) -> tuple[tuple[str, str], ...]:
     return tuple((name.strip(), text.strip()) for name, _equals, text in pairs)
 
 
+def _origins(value: str) -> tuple[str, ...]:
+    origins = tuple(part.strip().lower().rstrip("/") for part in value.split(",") if part.strip())
+    if not all(re.fullmatch(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin) for origin in origins):
+        raise ValueError("origins joined by commas, such as https://shop.example.ir, or * for every page")
+    return origins
+
+
 def _bots(value: str) -> tuple[tuple[str, str], ...]:
     pairs = [re.fullmatch("([a-z0-9-]{1,16})=(.+)", one.strip()) for one in value.split(",") if one.strip()]
     found = {pair[1]: _token(pair[2]) for pair in pairs if pair}
@@ -220,6 +227,9 @@ class Settings:
     turns_in_flight: int = setting(128, _whole(1, 10_000), "turns at once; one more is told to try again")
     cache_bytes: int = setting(64 * 2**20, _whole(2**20, 2**36), "memory for sessions kept in process")
 
+    dispatch_port: int | None = setting(
+        None, _whole(0, 65_535), "port for /healthz, /readyz and /metrics of `dispatch`; without it none"
+    )
     dispatch_in_serve: bool | None = setting(
         None, _switch, "whether `serve` also sends messages; by default only in the embedded default"
     )
@@ -249,6 +259,23 @@ class Settings:
         "seconds without a sign of life after which an operator's conversations are queued again",
     )
 
+    webchat: bool | None = setting(
+        None, _switch, "whether there is a web chat at /chat; by default only in the embedded default"
+    )
+    webchat_origins: tuple[str, ...] = setting(
+        (), _origins, "pages that may hold the chat, beside those of this service itself"
+    )
+    webchat_sockets: int = setting(25_000, _whole(1, 1_000_000), "open chats of one process")
+    webchat_address_sockets: int = setting(
+        200, _whole(1, 1_000_000), "open chats from one address of the network"
+    )
+    webchat_address_rate: float = setting(
+        50.0, _rate, "messages a second from one address of the network; 0: no limit"
+    )
+    webchat_visitor_rate: float = setting(
+        1.0, _rate, "messages a second of one visitor, after ten at once; 0: no limit"
+    )
+
     log_level: str = setting("info", _choice("debug", "info", "warning", "error"), "least level logged")
     log_format: str = setting("", _choice("json", "text"), "json, or text for people; by default by terminal")
 
@@ -272,6 +299,10 @@ class Settings:
     @property
     def dispatches(self) -> bool:
         return self.embedded if self.dispatch_in_serve is None else self.dispatch_in_serve
+
+    @property
+    def chats(self) -> bool:
+        return self.embedded if self.webchat is None else self.webchat
 
     @property
     def sandboxed(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from time import monotonic
 from types import TracebackType
 
 from sqlalchemy import Connection, Table
@@ -19,6 +20,7 @@ from records.unit import Unavailable, Unit
 
 MOST_UNITS = 256  # In one transaction: beyond this a commit takes longer than what it saves.
 MOST_WAITING = 4_096
+RECENT = 5.0  # Seconds for which a failure tells how things stand.
 
 Waiting = tuple[Unit, "asyncio.Future[None]"]
 
@@ -46,6 +48,7 @@ class Committer:
         self.units = 0
         self.largest = 0
         self.split = 0
+        self._failed: float | None = None  # When the database took nothing, if it was so the last time.
 
     @property
     def waiting(self) -> int:
@@ -94,6 +97,15 @@ class Committer:
         self._arrived.set()
         await done
 
+    async def ready(self) -> None:
+        """Raises ``Unavailable`` while the database takes no writes: when it has just taken none, or, where
+        nobody has tried for some seconds, takes none now. As long as commits succeed this costs nothing."""
+        if self._failed is None:
+            return
+        if monotonic() - self._failed < RECENT:
+            raise Unavailable("the database took no writes just now")
+        await self._database.touch()
+
     async def _run(self) -> None:
         try:
             while self._open or self._queue:
@@ -132,6 +144,7 @@ class Committer:
         try:
             await self._database.transaction(write)
         except Unavailable as away:
+            self._failed = monotonic()
             # Those who wait would meet the same, one time-out after the other.
             _tell([*batch, *self._take_all()], away)
         except Exception as error:
@@ -146,6 +159,7 @@ class Committer:
             _tell(batch, Unavailable("the committer was stopped"))
             raise
         else:
+            self._failed = None
             self.batches += 1
             self.units += len(batch)
             self.largest = max(self.largest, len(batch))

@@ -102,6 +102,19 @@ class Database:
 
         return await self._run(self.writer, whole)
 
+    async def touch(self) -> None:
+        """Writes what nobody reads, durably: whether the database takes writes, where reading tells nothing
+        of it (a full disk, a standby). Raises ``Unavailable``."""
+
+        def write(connection: Connection) -> None:
+            if self.dialect == "sqlite":
+                version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+                connection.exec_driver_sql(f"PRAGMA user_version = {(int(version) + 1) % 2**31}")
+            else:
+                connection.exec_driver_sql("SELECT pg_logical_emit_message(true, 'chapar', '')")
+
+        await self.transaction(write)
+
     async def close(self) -> None:
         await self.reader.close()
         await self.writer.close()

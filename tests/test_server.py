@@ -17,7 +17,7 @@ from house import Refused, house, kept
 from records.keyring import KeyringError
 from serving import serving
 from settings import SettingError
-from tests.running import KEYS, ROOT, Phone, Server, command, within
+from tests.running import KEYS, ROOT, Phone, Server, command, free_port, within
 
 COMPLAINT = ("2", "2", "سه روز است قطع است", "1")
 
@@ -111,7 +111,9 @@ def test_beyond_the_default_an_operator_migrates_and_publishes(tmp_path: Path, f
         lines = done.stderr.splitlines()
         return done.returncode, done.stdout + "\n".join(line for line in lines if not line.startswith("{"))
 
-    assert run("migrate") == (0, "Migrated: 0001\n")
+    code, said = run("migrate")
+    assert code == 0
+    assert said.startswith("Migrated: 0001")
     assert run("serve") == (2, "server.py: no flow is published yet; run `server.py flows publish` first")
     code, told = run("flows", "publish")
     assert code == 0
@@ -271,7 +273,8 @@ async def test_the_embedded_default_says_what_it_is(tmp_path: Path, http: Client
         log = server.log.read_text()
         assert '"records": "SQLite", "sessions": "in process"' in log
         async with http.get(f"{server.url}/readyz") as response:
-            assert await response.json() == {"ready": True, "checks": {"database": "ok", "flows": "ok"}}
+            checks = {"database": "ok", "writing": "ok", "flows": "ok"}
+            assert await response.json() == {"ready": True, "checks": checks}
         async with http.get(f"{server.url}/healthz") as response:
             assert await response.json() == {"status": "ok"}
         async with http.get(server.url) as response:
@@ -279,3 +282,21 @@ async def test_the_embedded_default_says_what_it_is(tmp_path: Path, http: Client
         assert await server.stop() == 0
     assert {path.name for path in server.data.iterdir()} == {"chapar.sqlite3", "keys.json"}
     assert os.listdir(tmp_path).count("var") == 1
+
+
+@within(60)
+async def test_a_process_that_only_sends_is_watched_at_its_own_port(
+    tmp_path: Path, http: ClientSession
+) -> None:
+    async with Server(tmp_path):
+        port = free_port()
+        sender = Server(tmp_path / "sender", {"DATABASE_URL": "", "DISPATCH_PORT": str(port)}, ("dispatch",))
+        sender.settings["DATA_DIR"] = str(tmp_path / "var")
+        async with sender:
+            async with http.get(f"http://127.0.0.1:{port}/readyz") as response:
+                assert response.status == 200
+            async with http.get(f"http://127.0.0.1:{port}/metrics") as response:
+                assert "chapar_queue_depth" in await response.text()
+            async with http.get(f"http://127.0.0.1:{port}/ussd/nalo") as response:
+                assert response.status == 404
+            assert await sender.stop() == 0

@@ -109,6 +109,12 @@ async def test_redis_is_away_at_the_start_and_comes_later(
             redis.start()
 
 
+async def readiness(server: Server, http: ClientSession) -> tuple[int, str]:
+    """What ``/readyz`` answers, and what it says of writing."""
+    async with http.get(f"{server.url}/readyz") as response:
+        return response.status, (await response.json())["checks"]["writing"]
+
+
 @within(60)
 async def test_a_full_disk(tmp_path: Path, http: ClientSession) -> None:
     server, ledger = Server(tmp_path / "one"), Ledger()
@@ -129,6 +135,7 @@ async def test_a_full_disk(tmp_path: Path, http: ClientSession) -> None:
             more.screens[phone.session, phone.number, ""] = screen
         assert full.startswith("END"), "the disk was never full"
         assert "دوباره" in full, "the person is told what to do"
+        assert await readiness(server, http) == (503, "Unavailable")
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (most, most))
         for again in range(50):
             screen = await Phone(http, server.url, "+989124000000", f"L{again}").dial()
@@ -136,6 +143,7 @@ async def test_a_full_disk(tmp_path: Path, http: ClientSession) -> None:
                 break
             await asyncio.sleep(0.1)
         assert screen.startswith("CON"), "with room again the service goes on by itself"
+        assert await readiness(server, http) == (200, "ok")
         assert await ask_again(server, http, more) == []
         assert await ask_again(server, http, ledger) == []
         assert await server.stop() == 0

@@ -107,3 +107,8 @@ async def test_opening_sqlite_makes_its_folder(tmp_path: object) -> None:
     database = await Database.open(f"sqlite:///{tmp_path}/deep/down/chapar.db")
     assert (await database.read(text("SELECT 1")))[0][0] == 1
     await database.close()
+
+
+async def test_a_database_can_be_asked_whether_it_takes_writes(database: Database) -> None:
+    await database.touch()
+    await database.touch()
