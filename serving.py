@@ -9,9 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from aiohttp import web
-from sqlalchemy import select
 
 import sandbox
+import watching
+from chatting import WebChat
 from conversation.conversation import Conversation
 from conversation.fallback import SORRY, fallback
 from conversation.handovers import Handovers
@@ -22,14 +23,12 @@ from conversation.timers import Timers
 from conversation.turns import Turns
 from conversation.unasked import Unasked
 from house import House, Refused, cancel, kept, layouts, now
-from records import claims
 from sending import dispatching
 from services.publishing import tell
 from settings import SettingError
 from ussd import door
 from ussd.exchange import Route
-from web import monitor
-from web.access import LOOPBACK, AnyOf, RouteSecret
+from web.access import RouteSecret
 
 log = structlog.get_logger()
 
@@ -44,7 +43,8 @@ async def serving(home: House) -> AsyncIterator[int]:
     async with AsyncExitStack() as stack:
         if settings.dispatches:
             await stack.enter_async_context(dispatching(home))
-        conversation = conversation_of(home)
+        chat = WebChat.of(home)
+        conversation = conversation_of(home, chat)
         timers = Timers(conversation, home.sessions, home.committer, layouts(settings), now)
         if settings.embedded:
             tell(await home.publisher.publish())
@@ -57,12 +57,14 @@ async def serving(home: House) -> AsyncIterator[int]:
         at_work = [asyncio.create_task(kept(work)) for work in (timers.run, handovers.run, follow)]
         stack.push_async_callback(cancel, at_work)
         runner = web.AppRunner(
-            application(home, conversation),
+            application(home, conversation, chat),
             access_log=None,
             handle_signals=False,
             shutdown_timeout=settings.turn_deadline + 1,
         )
         await runner.setup()
+        if chat is not None:
+            await stack.enter_async_context(chat.at_work())
         # Taken apart in this order: no new request, also on connections that are kept open; requests under
         # way are answered; turns without a request end; then everything else stops.
         stack.push_async_callback(conversation.settled)
@@ -80,10 +82,10 @@ async def serving(home: House) -> AsyncIterator[int]:
         yield int(runner.addresses[0][1])
 
 
-def conversation_of(home: House) -> Conversation:
-    """Who takes the turns of this process."""
+def conversation_of(home: House, chat: WebChat | None = None) -> Conversation:
+    """Who takes the turns of this process, and tells the web chat of its own."""
     settings, measured = home.settings, Measures(home.registry)
-    replies = Replies(home.vault, RENDERS)
+    replies = Replies(home.vault, RENDERS, chat.told if chat is not None else {})
     turns = Turns(
         library=home.library,
         load_flow=home.publisher.flow,
@@ -111,7 +113,7 @@ def conversation_of(home: House) -> Conversation:
     )
 
 
-def application(home: House, conversation: Conversation) -> web.Application:
+def application(home: House, conversation: Conversation, chat: WebChat | None = None) -> web.Application:
     """Every route, each beside its rule."""
     settings = home.settings
     doors = {
@@ -132,45 +134,10 @@ def application(home: House, conversation: Conversation) -> web.Application:
         app.add_routes(door.routes(conversation, doors, sorry, settings.trusted_proxies))
     except ValueError as error:
         raise SettingError(f"USSD_…_OPTIONS: {error}") from None
-    app.add_routes(monitor_routes(home))
+    app.add_routes(watching.routes(home))
+    if chat is not None:
+        app.add_routes(chat.routes(conversation))
+        app.on_shutdown.append(chat.send_away)
     if settings.sandboxed:
         app.add_routes(sandbox.routes(home.database, home.vault, settings.sandboxed))
     return app
-
-
-def monitor_routes(home: House) -> list[web.RouteDef]:
-    """Health and metrics."""
-    committer, cache = home.committer, home.cache
-    depth: dict[str, int] = {}
-
-    async def read_depth() -> None:
-        found = await claims.depth(home.database)
-        depth.clear()
-        depth.update(found)
-
-    async def database() -> None:
-        await home.database.read(select(1))
-
-    async def flows() -> None:
-        home.library.live("main")
-
-    home.registry.register(
-        monitor.Readings(
-            {
-                "chapar_commits": ("Transactions of turns", lambda: committer.batches),
-                "chapar_committed_units": ("Units of work committed", lambda: committer.units),
-                "chapar_commit_largest": ("Units in the largest transaction", lambda: committer.largest),
-                "chapar_commit_waiting": ("Units that wait for a transaction", lambda: committer.waiting),
-                "chapar_cache_hits": ("Sessions found in the cache", lambda: cache.hits),
-                "chapar_cache_misses": ("Sessions not found in the cache", lambda: cache.misses),
-                "chapar_cache_errors": ("Cache errors", lambda: cache.errors),
-                "chapar_queue_depth": ("Messages that wait to be sent", lambda: sum(depth.values())),
-            }
-        )
-    )
-    addresses = RouteSecret(
-        networks=home.settings.monitor_addresses, trusted_proxies=home.settings.trusted_proxies
-    )
-    return monitor.routes(
-        {"database": database, "flows": flows}, home.registry, read_depth, AnyOf((LOOPBACK, addresses))
-    )

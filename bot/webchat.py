@@ -262,7 +262,7 @@ def render_turn(position: Position, record: TurnRecord, said: Say | None = None)
     if said is not None:
         shown.ref = said.id
         shown.said = _as_said(said.text, record.text)
-        shown.files = said.files
+        shown.files = said.files or ()
     if screen.options:
         shown.options = _buttons(screen.options)
     if screen.ways:

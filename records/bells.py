@@ -58,8 +58,9 @@ class Bells:
         if self._rings:
             self._waiting.add(party)
 
-    async def run(self, heard: Heard, pause: float = PAUSE) -> None:
-        """Rings and looks until cancelled; ``heard`` gets the parties (blind indexes) of each look."""
+    async def run(self, heard: Heard, wake: asyncio.Event, pause: float = PAUSE) -> None:
+        """Rings and looks until cancelled, at the latest ``pause`` seconds after the last time and at once
+        when somebody sets ``wake``; ``heard`` gets the parties (blind indexes) of each look."""
         looks = 0
         while True:
             try:
@@ -71,7 +72,12 @@ class Bells:
                 looks += 1
             except Unavailable:
                 log.warning("bells wait for the database")
-            await asyncio.sleep(pause)
+            try:
+                async with asyncio.timeout(pause):
+                    await wake.wait()
+            except TimeoutError:
+                pass
+            wake.clear()
 
     async def flush(self) -> None:
         """Rings for all who wait for it."""

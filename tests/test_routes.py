@@ -13,6 +13,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import settings
+from bot.webchat_origins import Origins
+from chatting import WebChat
 from house import House, house
 from records.outbox import queue
 from records.unit import Unit
@@ -28,7 +30,8 @@ SMTP = {"EMAIL_PROVIDER": "smtp", "SMTP_URL": "smtp://localhost", "MAIL_FROM": "
 async def built(**given: str) -> AsyncIterator[tuple[House, web.Application]]:
     """The application as it is served with these settings."""
     async with house(settings.load(given)) as home:
-        yield home, application(home, conversation_of(home))
+        chat = WebChat.of(home)
+        yield home, application(home, conversation_of(home, chat), chat)
 
 
 def rules(app: web.Application) -> dict[str, Any]:
@@ -60,6 +63,10 @@ async def test_the_embedded_default_is_open_to_this_machine(tmp_path: Path) -> N
         "/": LOOPBACK,
         "/sandbox/static/{name}": LOOPBACK,
         "/sandbox/messages": LOOPBACK,
+        "/chat": Public(),
+        "/chat/widget.js": Public(),
+        "/chat/static/{name}": Public(),
+        "/chat/ws": Origins(),
     }
 
 

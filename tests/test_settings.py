@@ -52,6 +52,15 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "COMPLAINT_DAYS": ("10", 10),
     "HANDOVER_HOURS": ("sat-wed 08:00-16:00", "sat-wed 08:00-16:00"),
     "HANDOVER_PATIENCE": ("60", 60.0),
+    "WEBCHAT": ("yes", True),
+    "WEBCHAT_ORIGINS": (
+        " https://Shop.example.ir/, http://localhost:8000 ,",
+        ("https://shop.example.ir", "http://localhost:8000"),
+    ),
+    "WEBCHAT_SOCKETS": ("50000", 50_000),
+    "WEBCHAT_ADDRESS_SOCKETS": ("20", 20),
+    "WEBCHAT_ADDRESS_RATE": ("0", 0.0),
+    "WEBCHAT_VISITOR_RATE": ("0.5", 0.5),
     "LOG_LEVEL": ("debug", "debug"),
     "LOG_FORMAT": ("text", "text"),
 }
@@ -98,6 +107,12 @@ REFUSES: Mapping[str, tuple[str, ...]] = {
     "IDENTITY_URL": ("registry.example.ir",),
     "COMPLAINT_DAYS": ("0", "11"),
     "HANDOVER_PATIENCE": ("0", "two minutes"),
+    "WEBCHAT": ("perhaps",),
+    "WEBCHAT_ORIGINS": ("shop.example.ir", "https://shop.example.ir/page", "https://*.example.ir"),
+    "WEBCHAT_SOCKETS": ("0",),
+    "WEBCHAT_ADDRESS_SOCKETS": ("0",),
+    "WEBCHAT_ADDRESS_RATE": ("-1",),
+    "WEBCHAT_VISITOR_RATE": ("fast",),
     "LOG_LEVEL": ("chatty",),
     "LOG_FORMAT": ("xml",),
 }

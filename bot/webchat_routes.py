@@ -1,0 +1,51 @@
+"""The web chat's routes: its page, the files of page and widget, the socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from aiohttp import hdrs, web
+
+from bot.webchat_origins import Origins
+from web.access import Handler, Public, guarded
+from web.files import SECURITY, folder
+
+STATIC = Path(__file__).parent / "static"
+# Pages of any origin may load the widget; what it may do there is for the socket to say.
+SHARED: Mapping[str, str] = {
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*",
+}
+# Files that people sent are shown from memory (blob:).
+PAGE: Mapping[str, str] = {
+    **SECURITY,
+    "Content-Security-Policy": SECURITY["Content-Security-Policy"].replace(
+        "img-src 'self'", "img-src 'self' blob:"
+    ),
+}
+
+
+def routes(socket: Handler, origins: Origins) -> list[web.RouteDef]:
+    """``/chat``, ``/chat/widget.js``, ``/chat/static/…``, ``/chat/ws``."""
+    pages, files = folder(STATIC, PAGE), folder(STATIC, SHARED)
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        return pages["page.html"].answer(request)
+
+    async def widget(request: web.Request) -> web.StreamResponse:
+        return files["widget.js"].answer(request)
+
+    async def file(request: web.Request) -> web.StreamResponse:
+        found = files.get(request.match_info["name"])
+        if found is None:
+            raise web.HTTPNotFound
+        return found.answer(request)
+
+    return [
+        web.get("/chat", guarded(page, Public())),
+        web.get("/chat/widget.js", guarded(widget, Public())),
+        web.get("/chat/static/{name}", guarded(file, Public())),
+        web.get("/chat/ws", guarded(socket, origins), allow_head=False),
+    ]

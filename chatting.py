@@ -1,0 +1,128 @@
+"""The web chat: what it is made of, and what of it is at work while the service is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from bot import webchat, webchat_routes
+from bot.webchat_door import Door
+from bot.webchat_hub import Hub
+from bot.webchat_limits import Limits, Rate
+from bot.webchat_origins import Origins
+from bot.webchat_receipts import Receipts
+from bot.webchat_tokens import Tokens
+from conversation.conversation import Conversation
+from conversation.outgoing import Told
+from house import House, cancel, kept, now
+from records.bells import Bells
+from records.tables import posts
+from records.webchat import ChatLog
+from settings import Settings
+from web import monitor
+
+BURST = 10  # How many times what is allowed in a second is allowed at once.
+
+
+@dataclass(frozen=True, slots=True)
+class WebChat:
+    """Everything of the web chat that is built once."""
+
+    home: House
+    chat: ChatLog
+    bells: Bells
+    hub: Hub
+    receipts: Receipts
+
+    @classmethod
+    def of(cls, home: House) -> WebChat | None:
+        """None where the settings say that there is no web chat."""
+        if not home.settings.chats:
+            return None
+        chat = ChatLog(home.database, home.vault)
+        # With an embedded database there is no other process that holds sockets.
+        bells = Bells(home.database, home.committer, now, rings=not home.settings.embedded)
+        receipts = Receipts(home.services.handover, home.committer, now)
+        hub = Hub(chat, bells, home.signals, receipts.delivered)
+        home.registry.register(
+            monitor.Readings(
+                {
+                    "chapar_webchat_sockets": ("Open sockets of the web chat", lambda: len(hub.sockets)),
+                    "chapar_webchat_visitors": (
+                        "Visitors of the web chat, here or just gone",
+                        lambda: len(hub.rooms),
+                    ),
+                    "chapar_webchat_dropped": (
+                        "Sockets closed for being silent or slow",
+                        lambda: hub.dropped,
+                    ),
+                }
+            )
+        )
+        return cls(home, chat, bells, hub, receipts)
+
+    @property
+    def told(self) -> Mapping[str, Told]:
+        """Whom the conversation tells of committed turns."""
+        return {webchat.CHANNEL: self.hub.told}
+
+    def routes(self, conversation: Conversation) -> list[web.RouteDef]:
+        """The routes, each beside its rule."""
+        settings = self.home.settings
+        door = Door(
+            conversation=conversation,
+            hub=self.hub,
+            chat=self.chat,
+            tokens=Tokens(self.home.vault),
+            vault=self.home.vault,
+            limits=limits(settings),
+            trusted_proxies=settings.trusted_proxies,
+            clock=now,
+            read=self.receipts.read,
+            welcome=webchat.Welcome(text_bytes=webchat.TEXT_BYTES),
+        )
+        return webchat_routes.routes(door.handle, Origins(frozenset(settings.webchat_origins)))
+
+    async def send_away(self, _app: web.Application) -> None:
+        """Closes every socket; who comes back finds another process, or this one once it is started again."""
+        await self.hub.close_all()
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Listens, and looks after the sockets."""
+        wake = asyncio.Event()
+        self.home.committer.wake(posts, wake)
+        stop = self.home.signals.listen(self.hub.signal)
+        work: list[Callable[[], Coroutine[Any, Any, None]]] = [
+            self.hub.patrol,
+            partial(self.bells.run, self.hub.heard, wake),
+            self.receipts.run,
+        ]
+        tasks = [asyncio.create_task(kept(each)) for each in work]
+        try:
+            yield
+        finally:
+            stop()
+            await cancel(tasks)
+            await self.receipts.flush()
+
+
+def limits(settings: Settings) -> Limits:
+    """What visitors and addresses may do. Who may say more may also send more frames, and an address that may
+    hold more sockets may also open them faster: an office comes back all at once."""
+    visitor, address = settings.webchat_visitor_rate, settings.webchat_address_rate
+    sockets = settings.webchat_address_sockets
+    return Limits(
+        total=settings.webchat_sockets,
+        sockets=sockets,
+        say=Rate(visitor, visitor * BURST),
+        frames=Rate(visitor * 5, visitor * BURST * 4),
+        connects=Rate(sockets / 20, sockets),
+        messages=Rate(address, address * BURST),
+    )
