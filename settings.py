@@ -119,7 +119,7 @@ def _options(value: str) -> tuple[tuple[str, str], ...]:
 def _origins(value: str) -> tuple[str, ...]:
     origins = tuple(part.strip().lower().rstrip("/") for part in value.split(",") if part.strip())
     if not all(re.fullmatch(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin) for origin in origins):
-        raise ValueError("origins joined by commas, such as https://shop.example.ir, or * for every page")
+        raise ValueError("a list of origins such as https://shop.example.ir, or * for every page")
     return origins
 
 
