@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
+from typing import Any
 
 PAUSE = 0.1  # Seconds between looks, and so how late a turn may be ended.
 
@@ -19,10 +20,7 @@ class _Bound:
         self.late = False
 
     async def __aenter__(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._task = task
-        self._deadlines.watch(self)
+        self._task = self._deadlines.watch(self)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -49,11 +47,15 @@ class Deadlines:
         """A bound that begins when it is entered."""
         return _Bound(self)
 
-    def watch(self, bound: _Bound) -> None:
+    def watch(self, bound: _Bound) -> asyncio.Task[Any]:
+        """The present task, which ``bound`` ends at the deadline."""
         loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
+        assert task is not None
         self._bounds[bound] = loop.time() + self._seconds
         if self._ticking is None:
             self._ticking = loop.call_later(PAUSE, self._tick, loop)
+        return task
 
     def forget(self, bound: _Bound) -> None:
         self._bounds.pop(bound, None)

