@@ -64,6 +64,7 @@ COMMANDS: dict[BindKind, int] = {
     "transceiver": BIND_TRANSCEIVER,
 }
 _LINGER = 5.0  # Seconds for the last bytes of a session that has ended.
+_HEAP = 32 * 1024  # Bytes that are held back to go together.
 _GOODBYE = NotSent("the session is being closed")
 
 
@@ -84,6 +85,7 @@ class Session(asyncio.Protocol):
         self._deliveries = Deliveries(handler)
         self._transport: asyncio.Transport | None = None
         self._out: list[bytes] = []
+        self._heaped = 0
         self._writable = asyncio.Event()
         self._writable.set()
         self._keeper: asyncio.Task[None] | None = None
@@ -299,11 +301,15 @@ class Session(asyncio.Protocol):
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(data)
+        self._heaped += len(data)
+        if self._heaped > _HEAP:
+            self._flush()  # Which tells at once whether the connection takes more.
 
     def _flush(self) -> None:
         if self._out and self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(self._out))
         self._out.clear()
+        self._heaped = 0
 
     def _end(self, why: SmppError) -> None:
         """The end, whoever made it. Handlers at work go on: what they wrote is durable or will be."""
