@@ -27,6 +27,11 @@ EXTENSION = {
     0x65: "€",
 }
 
+# What of a short message its text may take: alone, and as a part beside the header that joins it to the
+# others (3GPP TS 23.040 §9.2.3.24.1).
+ALONE = {"gsm7": 160, "ucs2": 70}
+PART = {"gsm7": 153, "ucs2": 67}
+
 _extension = re.escape("".join(EXTENSION.values()))
 _GSM7 = re.compile(f"[{re.escape(BASIC.replace(chr(0x1B), ''))}{_extension}]*")
 _EXTENSION = re.compile(f"[{_extension}]")
@@ -64,3 +69,18 @@ def fits(text: str, most_septets: int | None, most_units: int | None) -> bool:
     """Whether the text is within the bound of its alphabet; None is no bound."""
     most = most_septets if is_gsm7(text) else most_units
     return most is None or size(text).cost <= most
+
+
+def parts(text: str) -> int:
+    """How many short messages the text is, at least one. A character that costs two is never cut, so that a
+    part may stay one short of full."""
+    alphabet, cost = size(text)
+    if cost <= ALONE[alphabet]:
+        return 1
+    most, count, used = PART[alphabet], 1, 0
+    for character in text:
+        each = septets(character) if alphabet == "gsm7" else units(character)
+        if used + each > most:
+            count, used = count + 1, 0
+        used += each
+    return count

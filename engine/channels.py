@@ -33,8 +33,9 @@ CHANNELS: Mapping[str, Layout] = {
         replace(_CHAT, channel="telegram", septets=4_096, units=4_096),
         replace(_CHAT, channel="bale", septets=4_096, units=4_096),
         _CHAT,
-        # Two parts of a joined SMS: 153 septets or 67 units each beside the header that joins them
-        # (3GPP TS 23.040 §9.2.3.24.1). Whoever answers by SMS is called back, not talked to.
-        replace(_CHAT, channel="sms", septets=306, units=134, buttons=False, live=False),
+        # Two parts of a joined SMS: 153 septets or 67 units each beside the header that joins them, less one,
+        # since no character is cut between them (3GPP TS 23.040 §9.2.3.24.1). Who writes by SMS is called
+        # back, not talked to.
+        replace(_CHAT, channel="sms", septets=305, units=133, buttons=False, live=False),
     )
 }

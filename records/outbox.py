@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from engine import alphabet
 from records.ids import new_id
 from records.randomness import randomness
 from records.tables import outbox
@@ -90,6 +91,7 @@ def queue(
             "created_at": now,
             "due_at": start,
             "expires_at": start + lifetime,
+            "parts": alphabet.parts(body) if channel == "sms" else None,
         },
     )
     return tracking

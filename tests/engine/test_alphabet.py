@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.alphabet import BASIC, EXTENSION, Size, fits, is_gsm7, septets, size, units
+from engine.alphabet import BASIC, EXTENSION, Size, fits, is_gsm7, parts, septets, size, units
+from engine.channels import CHANNELS
 
 
 def test_the_tables_have_their_places() -> None:
@@ -77,3 +78,38 @@ def test_parts_add_up(latin: str, other: str) -> None:
     assert is_gsm7(latin + other) == is_gsm7(other)
     assert septets(latin + latin) == 2 * septets(latin)
     assert units(latin + other) == units(latin) + units(other)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 1),
+        ("a" * 160, 1),
+        ("a" * 161, 2),
+        ("a" * 306, 2),
+        ("a" * 307, 3),
+        ("ی" * 70, 1),
+        ("ی" * 71, 2),
+        ("ی" * 134, 2),
+        ("ی" * 135, 3),
+        ("a" * 152 + "{" + "a" * 152, 3),  # 306 septets, but the first part has no room for half of a brace.
+        ("ی" * 66 + "👍" + "ی" * 66, 3),
+        ("ی" * 69 + "👍", 2),
+    ],
+)
+def test_parts(text: str, count: int) -> None:
+    assert parts(text) == count
+
+
+@given(
+    plain=st.sampled_from("aی"),
+    wide=st.sampled_from("{👍"),
+    before=st.integers(0, 310),
+    after=st.integers(0, 310),
+)
+@example(plain="a", wide="{", before=152, after=152)
+@example(plain="ی", wide="👍", before=66, after=66)
+def test_an_sms_screen_is_never_more_than_two_parts(plain: str, wide: str, before: int, after: int) -> None:
+    layout, text = CHANNELS["sms"], plain * before + wide + plain * after
+    if fits(text, layout.septets, layout.units):
+        assert parts(text) <= 2
