@@ -14,9 +14,9 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import fromstring
 
+from conversation.numbers import e164
 from engine import limits
 from ussd.exchange import Doubled, Malformed, Missing, NotANumber, TooLong, WrongType
-from ussd.numbers import e164
 
 SESSION_LENGTH = 128
 NUMBER_LENGTH = 20

@@ -1,4 +1,4 @@
-"""The subscriber's number as gateways write it, in E.164."""
+"""Telephone numbers as gateways and providers write them, in E.164."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ussd.numbers import e164
+from conversation.numbers import e164
 
 
 @pytest.mark.parametrize(
