@@ -14,6 +14,10 @@ from aiohttp import ClientSession, ClientTimeout
 from prometheus_client import CollectorRegistry
 
 from conversation.needs import SPECS
+from dispatch.providers.bot.line import Line
+from dispatch.providers.bot.platforms import PLATFORMS
+from dispatch.providers.bot.request import Request
+from dispatch.providers.bot.request import session as bot_session
 from engine.layout import USSD, Layout
 from engine.library import Library
 from languages import Language, Languages
@@ -61,6 +65,7 @@ class House:
     services: Services
     signals: Signals
     http: ClientSession
+    lines: Mapping[str, Line]
     registry: CollectorRegistry
     wake: asyncio.Event
 
@@ -120,9 +125,21 @@ async def house(settings: Settings) -> AsyncIterator[House]:
             ),
             signals=signals,
             http=http,
+            lines=lines(settings, await stack.enter_async_context(bot_session())),
             registry=CollectorRegistry(),
             wake=asyncio.Event(),
         )
+
+
+def lines(settings: Settings, http: ClientSession) -> dict[str, Line]:
+    """Every bot by its route: ``telegram``, ``bale``, and ``telegram-<name>`` for further ones."""
+    made: dict[str, Line] = {}
+    for name, bots in settings.bots.items():
+        request = Request(http, bots.proxy)
+        for bot, token in bots.tokens.items():
+            route = f"{name}-{bot}" if bot else name
+            made[route] = Line(route, PLATFORMS[name], token, request, base_url=bots.base_url)
+    return made
 
 
 def prepare(settings: Settings) -> None:

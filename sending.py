@@ -16,8 +16,10 @@ from dispatch.provider import Provider
 from dispatch.providers.email.smtp import Smtp
 from dispatch.providers.sandbox import Sandbox
 from dispatch.providers.sms.kavenegar import Kavenegar
+from dispatch.talking import Talking
 from dispatch.watching import Watcher
 from house import House, cancel, kept, now
+from messaging import correspondents
 from records.claims import Lane
 from records.tables import outbox
 from records.unit import Unavailable
@@ -29,6 +31,7 @@ log = structlog.get_logger()
 @asynccontextmanager
 async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
     """A dispatcher at work; on the way out it finishes what it has begun."""
+    watch = outcomes(home.registry)
     async with AsyncExitStack() as stack:
         dispatcher = Dispatcher(
             home.database,
@@ -36,9 +39,10 @@ async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
             providers(home, stack),
             clock=now,
             wake=home.wake,
-            watch=outcomes(home.registry),
+            watch=watch,
         )
         home.committer.wake(outbox, home.wake)
+        await stack.enter_async_context(talking(home, watch))
         running = asyncio.create_task(kept(dispatcher.run))
         watching = asyncio.create_task(kept(partial(watch_codes, home, codes_share(home))))
         try:
@@ -47,6 +51,23 @@ async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
             dispatcher.stop()
             await running
             await cancel([watching])
+
+
+@asynccontextmanager
+async def talking(home: House, watch: Watcher) -> AsyncIterator[None]:
+    """What sends where people talk, at work, if there is a bot."""
+    carriers = correspondents(home)
+    if not carriers:
+        yield
+        return
+    talks = Talking(home.database, home.vault, carriers, clock=now, wake=asyncio.Event(), watch=watch)
+    home.committer.wake(outbox, talks.wake)
+    running = asyncio.create_task(kept(talks.run))
+    try:
+        yield
+    finally:
+        talks.stop()
+        await running
 
 
 def providers(home: House, stack: AsyncExitStack) -> dict[str, Provider]:

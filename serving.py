@@ -12,6 +12,7 @@ from aiohttp import web
 
 import sandbox
 import watching
+from bot import telegram
 from chatting import WebChat
 from conversation.conversation import Conversation
 from conversation.fallback import SORRY, fallback
@@ -23,6 +24,7 @@ from conversation.timers import Timers
 from conversation.turns import Turns
 from conversation.unasked import Unasked
 from house import House, Refused, cancel, kept, layouts, now
+from messaging import Bots
 from sending import dispatching
 from services.publishing import tell
 from settings import SettingError
@@ -33,7 +35,7 @@ from web.access import RouteSecret
 log = structlog.get_logger()
 
 # The channels whose replies leave through the outbox: a line each.
-RENDERS: Mapping[str, Render] = {}
+RENDERS: Mapping[str, Render] = {"telegram": telegram.render, "bale": telegram.render}
 
 
 @asynccontextmanager
@@ -56,8 +58,9 @@ async def serving(home: House) -> AsyncIterator[int]:
         handovers = Handovers(conversation, home.services.handover_desk, home.signals, now)
         at_work = [asyncio.create_task(kept(work)) for work in (timers.run, handovers.run, follow)]
         stack.push_async_callback(cancel, at_work)
+        bots = Bots.of(home, conversation)
         runner = web.AppRunner(
-            application(home, conversation, chat),
+            application(home, conversation, chat, bots),
             access_log=None,
             handle_signals=False,
             shutdown_timeout=settings.turn_deadline + 1,
@@ -74,6 +77,9 @@ async def serving(home: House) -> AsyncIterator[int]:
             await site.start()
         except OSError as error:
             raise Refused(f"HOST, PORT: no way to listen there: {error.strerror}") from None
+        if bots is not None:
+            # Once the doors are open: a webhook that is set is used at once.
+            await stack.enter_async_context(bots.at_work())
         # What was built by now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -113,7 +119,9 @@ def conversation_of(home: House, chat: WebChat | None = None) -> Conversation:
     )
 
 
-def application(home: House, conversation: Conversation, chat: WebChat | None = None) -> web.Application:
+def application(
+    home: House, conversation: Conversation, chat: WebChat | None = None, bots: Bots | None = None
+) -> web.Application:
     """Every route, each beside its rule."""
     settings = home.settings
     doors = {
@@ -135,6 +143,8 @@ def application(home: House, conversation: Conversation, chat: WebChat | None = 
     except ValueError as error:
         raise SettingError(f"USSD_…_OPTIONS: {error}") from None
     app.add_routes(watching.routes(home))
+    if bots is not None:
+        app.add_routes(bots.routes())
     if chat is not None:
         app.add_routes(chat.routes(conversation))
         app.on_shutdown.append(chat.send_away)

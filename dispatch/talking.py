@@ -57,7 +57,7 @@ class Talking:
         self._vault = vault
         self._providers = providers
         self._clock = clock
-        self._wake = wake
+        self.wake = wake
         self._watch = watch
         self._lease = lease
         self._poll = poll
@@ -75,7 +75,7 @@ class Talking:
         wait, woken = 0.1, False
         try:
             while not self._stopping:
-                self._wake.clear()
+                self.wake.clear()
                 try:
                     more = await self._exchange(sure=woken)
                     wait = 0.1
@@ -84,7 +84,7 @@ class Talking:
                     more = False
                     await asyncio.sleep(wait)
                     wait = min(wait * 2, 5.0)
-                woken = more or await _within(self._wake, self._poll)
+                woken = more or await _within(self.wake, self._poll)
         finally:
             renewing.cancel()
             if self._tasks:
@@ -96,7 +96,7 @@ class Talking:
     def stop(self) -> None:
         """Claims nothing more."""
         self._stopping = True
-        self._wake.set()
+        self.wake.set()
 
     async def _exchange(self, *, sure: bool) -> bool:
         """Settles what is done and claims what there is room for; whether there may be more. Unless it is
@@ -189,7 +189,7 @@ class Talking:
 
     def _tell(self, lease: bytes, claimed: Claimed, settled: Settled) -> None:
         self._done.append((lease, settled))
-        self._wake.set()
+        self.wake.set()
 
     def _count(self, claimed: Claimed, outcome: Outcome, now: datetime) -> None:
         if isinstance(outcome, Accepted):

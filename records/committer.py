@@ -43,7 +43,7 @@ class Committer:
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._open = False
-        self._sleepers: dict[Table, asyncio.Event] = {}
+        self._sleepers: list[tuple[Table, asyncio.Event]] = []
         self.batches = 0
         self.units = 0
         self.largest = 0
@@ -66,7 +66,7 @@ class Committer:
 
     def wake(self, table: Table, sleeper: asyncio.Event) -> None:
         """Sets the event whenever rows of this table were committed."""
-        self._sleepers[table] = sleeper
+        self._sleepers.append((table, sleeper))
 
     def start(self) -> None:
         self._open = True
@@ -164,7 +164,7 @@ class Committer:
             self.units += len(batch)
             self.largest = max(self.largest, len(batch))
             _tell(batch, None)
-            for table, sleeper in self._sleepers.items():
+            for table, sleeper in self._sleepers:
                 if any(table in unit.rows for unit in units):
                     sleeper.set()
 

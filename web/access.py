@@ -99,6 +99,30 @@ class RouteSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderSecret:
+    """Whoever sends the secret in the header of this name (a webhook's secret token)."""
+
+    secret: bytes
+    header: str
+
+    def refusal(self, request: web.Request) -> str | None:
+        given = request.headers.get(self.header, "").encode("utf-8", "surrogateescape")
+        return None if hmac.compare_digest(given, self.secret) else "This needs its secret."
+
+
+@dataclass(frozen=True, slots=True)
+class PathSecret:
+    """Whoever knows the secret in the path, ``/bot/bale/{secret}``: for callers that send no header."""
+
+    secret: bytes
+    part: str = "secret"
+
+    def refusal(self, request: web.Request) -> str | None:
+        given = request.match_info.get(self.part, "").encode("utf-8", "surrogateescape")
+        return None if hmac.compare_digest(given, self.secret) else "This needs its secret."
+
+
+@dataclass(frozen=True, slots=True)
 class AnyOf:
     """Whoever one of the rules lets pass."""
 

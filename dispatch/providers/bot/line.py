@@ -42,7 +42,7 @@ _read = msgspec.json.Decoder(Answer, strict=False).decode
 
 class Line:
     """``route`` is the bot's name among our routes (``telegram``, ``bale``, ``telegram-shop``). ``refused``
-    says whether the platform refused its token when it was last asked."""
+    says whether the platform refused its token when last asked, ``reached`` whether it has answered."""
 
     def __init__(
         self,
@@ -59,6 +59,8 @@ class Line:
         self.token = token
         self.request = request
         base_url = base_url or platform.base_url
+        if not base_url.rstrip("/").endswith("/bot"):
+            base_url = base_url.rstrip("/") + "/bot"  # Given as the address of a server of one's own.
         self.bot = Bot(
             token,
             base_url=base_url,
@@ -67,6 +69,7 @@ class Line:
             get_updates_request=request,
         )
         self.refused = False
+        self.reached = False
 
     def url(self, method: str) -> str:
         """Where a method of this bot is called. It has the token in it: not for logs."""
