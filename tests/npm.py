@@ -15,8 +15,11 @@ ROOT = Path(__file__).parent.parent
 
 def modules(*packages: str) -> Path:
     """The ``node_modules`` that has these packages, each ``name@version``. No script of theirs is run."""
-    # A folder for each worker that runs tests beside others: npm does not share one.
-    folder = ROOT / "build" / f"npm-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+    # A folder for each worker that runs tests beside others: npm does not share one. And one for each set of
+    # packages: what was installed before and is not asked for again, npm removes.
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    names = "+".join(sorted(each.rpartition("@")[0].replace("/", "-") for each in packages))
+    folder = ROOT / "build" / f"npm-{worker}" / names
     found = folder / "node_modules"
     missing = [each for each in packages if not (found / each.rpartition("@")[0]).exists()]
     if missing:
