@@ -17,7 +17,9 @@ from conversation.conversation import Conversation
 from records.signals import Signals
 from records.threads import Thread
 from records.unit import Conflict, Unavailable, Unit
-from services.handover_desk import NEWS, HandoverDesk, HandoverError
+from services.handover_desk import HandoverDesk
+from services.handover_errors import HandoverError
+from services.handover_words import NEWS
 
 log = structlog.get_logger()
 

@@ -19,6 +19,8 @@ from services.casebook import Casebook
 from services.complaints import Complaints
 from services.consents import Consents
 from services.handover import Handover
+from services.handover_acts import Acts
+from services.handover_complaints import HandoverComplaints
 from services.handover_desk import PATIENCE, HandoverDesk
 from services.handover_hours import ALWAYS, Hours, read_hours
 from services.handover_posts import Postbox, by_outbox
@@ -43,6 +45,7 @@ class Services:
     callbacks: Callbacks
     handover: Handover
     handover_desk: HandoverDesk
+    handover_complaints: HandoverComplaints
     messages: Messages
     identity: Identity
     notices: Notices
@@ -79,6 +82,8 @@ class Services:
             calendar=calendar,
             days=complaint_days,
         )
+        signals = OwnSignals() if signals is None else signals
+        acts = Acts(database=database, committer=committer, signals=signals)
         postbox = Postbox(vault=vault, notices=notices, carry=by_outbox(vault, CARRIED))
         return cls(
             verification=Verification(database=database, vault=vault, notices=notices, domain=domain),
@@ -96,11 +101,12 @@ class Services:
             handover_desk=HandoverDesk(
                 database=database,
                 committer=committer,
+                acts=acts,
                 postbox=postbox,
-                complaints=complaints,
-                signals=OwnSignals() if signals is None else signals,
+                signals=signals,
                 patience=handover_patience,
             ),
+            handover_complaints=HandoverComplaints(acts=acts, postbox=postbox, complaints=complaints),
             messages=Messages(database=database),
             identity=Identity(http=http, registry=registry),
             notices=notices,

@@ -7,13 +7,12 @@ told when that can no longer be done. So of two operators who accept at once one
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
-from engine.session import Value
 from records import threads as records
 from records.committer import Committer
 from records.database import Database
@@ -22,65 +21,16 @@ from records.tables import presences, threads
 from records.threads import Thread
 from records.unit import Conflict, Unit
 from services import handover_posts as words
-from services.complaints import Complaints, Opened, TooManyOpen
+from services.handover_acts import Acts, own
+from services.handover_errors import Absent, NotYours, Over, Taken, Unread
 from services.handover_posts import Line, Postbox
-from services.subscribers import Person
+from services.handover_words import AWAY, CLOSED, HERE, REASONS, TYPING
 
 log = structlog.get_logger()
 
 PATIENCE = timedelta(minutes=2)
 NAME_LENGTH = 64
-TRIES = 6
 MOST = 200
-
-TYPING = "typing"
-NEWS = "news"
-
-# Why a thread was closed; ``left`` and ``late`` are the person's doing.
-REASONS = ("resolved", "unresolved", "silent")
-
-CLOSED = "closed"  # The event that the session is owed.
-
-
-class HandoverError(Exception):
-    """Nothing was changed.
-
-    HandoverError
-    ├── UnknownThread   there is no such thread
-    ├── Taken           somebody else has accepted it
-    ├── NotYours        it is not this operator's now
-    ├── Over            it is closed
-    ├── Unread          the person has said something that the operator has not seen
-    └── Absent          the operator to whom it was to go is at no desk
-    """
-
-
-class UnknownThread(HandoverError):
-    """There is no thread with this id."""
-
-
-class Taken(HandoverError):
-    """Another operator has accepted this thread."""
-
-    def __init__(self, operator: str) -> None:
-        super().__init__(f"{operator} has accepted this thread")
-        self.operator = operator
-
-
-class NotYours(HandoverError):
-    """This operator does not talk in this thread now: accept it first."""
-
-
-class Over(HandoverError):
-    """The thread is closed."""
-
-
-class Unread(HandoverError):
-    """The person has said something since the last post that the operator saw: read it before closing."""
-
-
-class Absent(HandoverError):
-    """No operator of this name is at a desk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +39,6 @@ class Queued:
 
     thread: Thread
     waited: timedelta
-
-
-Act = Callable[[Unit, Thread], Awaitable[None]]
 
 
 class HandoverDesk:
@@ -103,15 +50,15 @@ class HandoverDesk:
         *,
         database: Database,
         committer: Committer,
+        acts: Acts,
         postbox: Postbox,
-        complaints: Complaints,
         signals: Signals,
         patience: timedelta = PATIENCE,
     ) -> None:
         self._database = database
         self._committer = committer
+        self._acts = acts
         self._postbox = postbox
-        self._complaints = complaints
         self._signals = signals
         self._patience = patience
 
@@ -127,7 +74,7 @@ class HandoverDesk:
 
     async def read(self, thread: bytes, after: int = 0) -> tuple[Thread, list[Line]]:
         """A thread and its posts after the one with this sequence number. Raises ``UnknownThread``."""
-        found = await self._find(thread)
+        found = await self._acts.find(thread)
         return found, self._postbox.opened(await records.posts_of(self._database, thread, after))
 
     async def history(self, subscriber: bytes, most: int = MOST) -> list[Thread]:
@@ -154,7 +101,8 @@ class HandoverDesk:
             self._postbox.write(unit, found, now, "operator", "accepted", "", operator=operator)
             self._postbox.notice(unit, found, now, words.ACCEPTED)
 
-        await self._act(thread, act)
+        found = await self._acts.do(thread, act)
+        self._signals.send(found.party, HERE)
         log.info("thread accepted", operator=operator)
 
     async def say(
@@ -165,12 +113,12 @@ class HandoverDesk:
 
         async def act(unit: Unit, found: Thread) -> None:
             if await records.by_key(self._database, found.id, key) is None:
-                _own(found, operator)
+                own(found, operator)
                 self._postbox.write(
                     unit, found, now, "operator", "text", text, operator=operator, key=key, file=file
                 )
 
-        await self._act(thread, act, over=True)
+        await self._acts.do(thread, act, over=True)
 
     async def note(self, thread: bytes, *, operator: str, text: str, now: datetime) -> None:
         """Writes something for operators only."""
@@ -178,13 +126,13 @@ class HandoverDesk:
         async def act(unit: Unit, found: Thread) -> None:
             self._postbox.write(unit, found, now, "operator", "note", text, operator=operator)
 
-        await self._act(thread, act, over=True)
+        await self._acts.do(thread, act, over=True)
 
     async def transfer(self, thread: bytes, *, operator: str, to: str, note: str, now: datetime) -> None:
         """Hands a thread to another operator who is at a desk, with a note for them. Raises ``Absent``."""
 
         async def act(unit: Unit, found: Thread) -> None:
-            _own(found, operator)
+            own(found, operator)
             until = await records.alive_until(self._database, to)
             if until is None or until <= now or to == operator:
                 raise Absent(to)
@@ -193,17 +141,18 @@ class HandoverDesk:
             self._note(unit, found, now, operator, note)
             self._postbox.notice(unit, found, now, words.TRANSFERRED)
 
-        await self._act(thread, act)
+        await self._acts.do(thread, act)
 
     async def give_back(self, thread: bytes, *, operator: str, note: str, now: datetime) -> None:
         """Puts a thread back into the queue, where it keeps the place it had."""
 
         async def act(unit: Unit, found: Thread) -> None:
-            _own(found, operator)
+            own(found, operator)
             self._return(unit, found, now, "operator", operator)
             self._note(unit, found, now, operator, note)
 
-        await self._act(thread, act)
+        found = await self._acts.do(thread, act)
+        self._signals.send(found.party, AWAY)
 
     async def close(self, thread: bytes, *, operator: str, reason: str, seen: int, now: datetime) -> None:
         """Ends a thread; its session goes on to what its flow does then. ``seen``: the sequence number of the
@@ -212,62 +161,16 @@ class HandoverDesk:
             raise ValueError(f"a reason is one of {', '.join(REASONS)}")
 
         async def act(unit: Unit, found: Thread) -> None:
-            _own(found, operator)
+            own(found, operator)
             later = await records.posts_of(self._database, found.id, seen)
             if any(post.author == "person" for post in later):
                 raise Unread
             records.set_values(unit, found, {"closed_at": now, "reason": reason, "owed": CLOSED})
             self._postbox.write(unit, found, now, "operator", "closed", reason, operator=operator)
 
-        await self._act(thread, act)
+        found = await self._acts.do(thread, act)
+        self._signals.send(found.party, AWAY)
         log.info("thread closed", operator=operator, reason=reason)
-
-    # Complaints.
-
-    async def join(self, thread: bytes, *, operator: str, number: str, now: datetime) -> str:
-        """Joins a thread to a complaint of the same person, whose story every post is then a part of; the
-        complaint's number. Raises ``UnknownComplaint`` and ``OtherPerson``."""
-        joined = ""
-
-        async def act(unit: Unit, found: Thread) -> None:
-            nonlocal joined
-            joined, complaint = await self._complaints.joinable(unit, found.subscriber, number)
-            self._join(unit, found, now, operator, complaint, joined)
-            self._postbox.notice(unit, found, now, words.JOINED, {"number": joined})
-
-        await self._act(thread, act, over=True)
-        return joined
-
-    async def open_complaint(
-        self, thread: bytes, *, operator: str, subject: str, text: str, now: datetime
-    ) -> Opened | TooManyOpen:
-        """Opens a complaint of the person and joins the thread to it. ``text`` says in short what it is
-        about."""
-        opened: Opened | TooManyOpen = TooManyOpen()
-
-        async def act(unit: Unit, found: Thread) -> None:
-            nonlocal opened
-            where = self._postbox.destination(found)
-            person = Person(
-                found.subscriber, where.address, found.party, found.language, found.channel, found.session
-            )
-            opened = await self._complaints.open(unit, person, now=now, subject=subject, text=text)
-            if isinstance(opened, TooManyOpen):
-                return
-            _number, complaint = await self._complaints.joinable(unit, found.subscriber, opened.number)
-            self._join(unit, found, now, operator, complaint, opened.number)
-            values: dict[str, Value] = {"number": opened.number, "deadline": opened.deadline}
-            self._postbox.notice(unit, found, now, words.COMPLAINT_OPENED, values)
-
-        await self._act(thread, act, over=True)
-        return opened
-
-    def _join(
-        self, unit: Unit, found: Thread, now: datetime, operator: str, complaint: bytes, number: str
-    ) -> None:
-        records.set_values(unit, found, {"complaint": complaint})
-        self._postbox.write(unit, found, now, "operator", "joined", number, operator=operator)
-        self._complaints.joined(unit, complaint, now, operator)
 
     # Being there.
 
@@ -292,16 +195,17 @@ class HandoverDesk:
 
             async def act(unit: Unit, found: Thread, gone: Thread = each) -> None:
                 until = await records.alive_until(self._database, gone.operator or "")
-                if found.operator == gone.operator and until is not None and until <= now:
-                    self._return(unit, found, now, "system", gone.operator)
+                if found.operator != gone.operator or until is None or until > now:
+                    raise NotYours
+                self._return(unit, found, now, "system", gone.operator)
 
             try:
-                acted = await self._act(each.id, act, tries=1)
-            except (Conflict, Over):
+                await self._acts.do(each.id, act, tries=1)
+            except (Conflict, NotYours, Over):
                 continue  # Another process did it, or the operator is back.
-            if acted:
-                returned += 1
-                log.warning("thread returned to the queue", operator=each.operator)
+            self._signals.send(each.party, AWAY)
+            returned += 1
+            log.warning("thread returned to the queue", operator=each.operator)
         return returned
 
     # What sessions are owed.
@@ -313,14 +217,14 @@ class HandoverDesk:
     async def settle(self, unit: Unit, thread: bytes, *, now: datetime) -> None:
         """Adds to the unit of the session's turn that it has been told, and that the flow goes on. Nothing
         where somebody told it before."""
-        found = await self._find(thread)
+        found = await self._acts.find(thread)
         if found.owed is not None:
             records.set_values(unit, found, {"owed": None})
             self._postbox.write(unit, found, now, "system", "resumed", found.owed)
 
     async def forgive(self, thread: bytes) -> None:
         """The session has moved on by itself: there is nothing to tell it."""
-        unit, found = Unit(), await self._find(thread)
+        unit, found = Unit(), await self._acts.find(thread)
         if found.owed is not None:
             records.set_values(unit, found, {"owed": None})
             await self._committer.commit(unit)
@@ -355,36 +259,3 @@ class HandoverDesk:
             unit.insert(presences, {"operator": operator, "alive_until": until})
         else:
             unit.update(presences, {"operator": operator}, {"alive_until": until})
-
-    async def _find(self, thread: bytes) -> Thread:
-        found = await records.by_id(self._database, thread)
-        if found is None:
-            raise UnknownThread
-        return found
-
-    async def _act(self, thread: bytes, act: Act, *, over: bool = False, tries: int = TRIES) -> bool:
-        """Does it on what is true when it is committed; whether there was anything to do. ``over``: also in a
-        thread that is closed."""
-        for attempt in range(1, tries + 1):
-            unit, found = Unit(), await self._find(thread)
-            if not over and found.state == "closed":
-                raise Over
-            await act(unit, found)
-            try:
-                await self._committer.commit(unit)
-            except Conflict:
-                if attempt == tries:
-                    raise
-                continue
-            if unit:
-                self._signals.send(found.party, NEWS)
-                self._signals.send(found.id, NEWS)
-            return bool(unit)
-        raise AssertionError("there was no try")
-
-
-def _own(found: Thread, operator: str) -> None:
-    if found.state == "closed":
-        raise Over
-    if found.operator != operator:
-        raise NotYours

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from conversation.handovers import Handovers
 from records.signals import OwnSignals
 from records.tables import callbacks, ratings, sessions, threads
-from services.handover_desk import Unread
+from services.handover_errors import Unread
 from services.handover_posts import ACCEPTED, RETURNED
 from tests.conversation.chats import RENDERS, Chat, sent
 from tests.conversation.conftest import Clock, Handset, Process, process

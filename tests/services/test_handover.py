@@ -17,7 +17,7 @@ from services import CARRIED
 from services.complaint_rules import OtherPerson, UnknownComplaint
 from services.complaints import Opened, TooManyOpen
 from services.handover import Outlook, Waiting
-from services.handover_desk import Absent, NotYours, Over, Taken, UnknownThread, Unread
+from services.handover_errors import Absent, NotYours, Over, Taken, UnknownThread, Unread
 from services.handover_posts import ACCEPTED, RETURNED, Postbox, by_outbox
 from services.subscribers import Person
 from tests.services.conftest import Desk
@@ -504,7 +504,10 @@ async def test_a_thread_joins_a_complaint(desk: Desk) -> None:
     number = await complaint_of(desk, person)
     thread = await open_thread(desk, person)
     await say(desk, person, "شکایتم چه شد؟")
-    assert await service.join(thread, operator="sara", number=number, now=desk.now) == number
+    assert (
+        await desk.services.handover_complaints.join(thread, operator="sara", number=number, now=desk.now)
+        == number
+    )
     desk.after(1)
     await service.note(thread, operator="sara", text="پیگیری شود", now=desk.now)
     await close(desk, thread)
@@ -525,14 +528,14 @@ async def test_a_thread_joins_a_complaint(desk: Desk) -> None:
     for wrong, error in (("12345678", UnknownComplaint), (number, OtherPerson)):
         other = await open_thread(desk, await someone(desk, wrong))
         with pytest.raises(error):
-            await service.join(other, operator="sara", number=wrong, now=desk.now)
+            await desk.services.handover_complaints.join(other, operator="sara", number=wrong, now=desk.now)
 
 
 async def test_a_complaint_is_opened_from_a_thread(desk: Desk) -> None:
     person, service = await someone(desk), desk.services.handover_desk
     thread = await open_thread(desk, person)
     await say(desk, person, "سه روز است قطع است")
-    opened = await service.open_complaint(
+    opened = await desk.services.handover_complaints.open_complaint(
         thread, operator="sara", subject="outage", text="قطعی سه‌روزه", now=desk.now
     )
     assert isinstance(opened, Opened)
@@ -543,18 +546,24 @@ async def test_a_complaint_is_opened_from_a_thread(desk: Desk) -> None:
     told = (await desk.messages())[-1].body
     assert told.startswith("شکایت شما با شماره")
     for _more in range(4):
-        await service.open_complaint(thread, operator="sara", subject="other", text="باز هم", now=desk.now)
-    full = await service.open_complaint(thread, operator="sara", subject="other", text="باز", now=desk.now)
+        await desk.services.handover_complaints.open_complaint(
+            thread, operator="sara", subject="other", text="باز هم", now=desk.now
+        )
+    full = await desk.services.handover_complaints.open_complaint(
+        thread, operator="sara", subject="other", text="باز", now=desk.now
+    )
     assert full == TooManyOpen()
     assert len(await desk.database.read(select(complaints))) == 5
 
 
 async def test_a_merged_complaint_is_joined_where_it_goes_on(desk: Desk) -> None:
-    person, service = await someone(desk), desk.services.handover_desk
+    person = await someone(desk)
     old, new = await complaint_of(desk, person), await complaint_of(desk, person)
     await desk.services.complaints.merge(old, into=new, operator="sara", revision=1, now=desk.now)
     thread = await open_thread(desk, person)
-    assert await service.join(thread, operator="sara", number=old, now=desk.now) == new
+    assert (
+        await desk.services.handover_complaints.join(thread, operator="sara", number=old, now=desk.now) == new
+    )
 
 
 async def test_a_message_leaves_with_its_post_or_not_at_all(desk: Desk) -> None:
