@@ -20,6 +20,7 @@ from conversation.handovers import Handovers
 from conversation.measures import Measures
 from conversation.meeting import Needs
 from conversation.outgoing import Render, Replies
+from conversation.request import session_key
 from conversation.timers import Timers
 from conversation.turns import Turns
 from conversation.unasked import Unasked
@@ -28,8 +29,11 @@ from messaging import Bots
 from sending import dispatching
 from services.publishing import tell
 from settings import SettingError
+from smpp.endpoint import BindKind, Timing, read_url
 from ussd import door
 from ussd.exchange import Route
+from ussd.smpp_door import SmppDoor
+from ussd.smpp_vendors import vendor
 from web.access import RouteSecret
 
 log = structlog.get_logger()
@@ -72,6 +76,8 @@ async def serving(home: House) -> AsyncIterator[int]:
         # way are answered; turns without a request end; then everything else stops.
         stack.push_async_callback(conversation.settled)
         stack.push_async_callback(runner.cleanup)
+        if settings.smpp_ussd.url:
+            await stack.enter_async_context(smpp_door(home, conversation))
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
         try:
             await site.start()
@@ -135,6 +141,7 @@ def application(
             ),
         )
         for gateway, layout in layouts(settings).items()
+        if gateway in settings.routes
     }
     app = web.Application()
     sorry = fallback(SORRY, home.languages)
@@ -151,3 +158,37 @@ def application(
     if settings.sandboxed:
         app.add_routes(sandbox.routes(home.database, home.vault, settings.sandboxed))
     return app
+
+
+def smpp_door(home: House, conversation: Conversation) -> SmppDoor:
+    """The door of USSD over SMPP; it binds when it is entered and unbinds when it is left."""
+    chosen = home.settings.smpp_ussd
+    try:
+        endpoint = read_url(
+            chosen.url,
+            system_type=chosen.system_type,
+            address_range=chosen.address_range,
+            ca_file=str(chosen.ca_file or ""),
+            name="ussd",
+        )
+    except ValueError as error:
+        raise SettingError(f"SMPP_USSD_URL: {error}") from None
+    try:
+        spoken = vendor(chosen.vendor, dict(chosen.options))
+    except ValueError as error:
+        raise SettingError(f"SMPP_USSD_OPTIONS: {error}") from None
+    kinds: tuple[BindKind, ...] = ("transmitter", "receiver") if chosen.bind == "pair" else ("transceiver",)
+    made = SmppDoor(
+        conversation,
+        endpoint,
+        Route("smpp", layouts(home.settings)["smpp"], chosen.code),
+        spoken,
+        binds=kinds * chosen.binds,
+        window=chosen.window,
+        timing=Timing(response=chosen.response, enquire=chosen.enquire),
+        # Without Redis each process has only its own memory, and that the door has anyway.
+        shared=home.cache if home.settings.redis_url else None,
+        name=lambda caller: b"smpp:" + session_key(caller, home.vault),
+    )
+    watching.watch_smpp(home, made.connection)
+    return made

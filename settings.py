@@ -29,6 +29,8 @@ GATEWAYS = (
 
 PLATFORMS = ("telegram", "bale")
 
+SMPP_VENDORS = ("standard", "6d", "mica", "tata", "cbs", "number")
+
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
 
@@ -197,6 +199,39 @@ class RouteSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SmppSettings:
+    """USSD over SMPP: where its SMSC is, how its vendor speaks, and how its screens are cut."""
+
+    url: str = setting(
+        "",
+        _url("smpp", "smpps"),
+        "USSD gateway, smpp://system_id:password@host:2775, or smpps:// with TLS",
+        secret=True,
+    )
+    vendor: str = setting("standard", _choice(*SMPP_VENDORS), "how it speaks; see the table of vendors")
+    options: tuple[tuple[str, str], ...] = setting(
+        (), _options, "what it does otherwise than its vendor, such as code=destination_addr,gsm7=15"
+    )
+    code: str = setting("", _code, "service code where it names none, such as *733#")
+    bind: str = setting(
+        "transceiver",
+        _choice("transceiver", "pair"),
+        "transceiver, or pair: a transmitter and a receiver",
+    )
+    binds: int = setting(1, _whole(1, 32), "how many of those")
+    window: int = setting(10, _whole(1, 1_000), "screens of one bind that are not answered yet")
+    system_type: str = setting("", _text, "system_type of the bind, where it wants one")
+    address_range: str = setting("", _text, "address_range of the bind, where it wants one")
+    ca_file: Path | None = setting(None, Path, "certificates to trust in place of the machine's own")
+    response: float = setting(20.0, _seconds, "seconds that it has for an answer")
+    enquire: float = setting(30.0, _seconds, "seconds between two signs of life")
+    units: int = setting(80, _whole(20, 1_000), "UTF-16 units of one Persian screen")
+    septets: int = setting(182, _whole(40, 2_000), "septets of one screen of pure GSM-7")
+    strip_zwnj: bool = setting(False, _switch, "leave half-spaces out of what is sent")
+    rlm: bool = setting(False, _switch, "a right-to-left mark before each line")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting of Chapar. ``sources`` tells which came from the environment."""
 
@@ -281,6 +316,7 @@ class Settings:
 
     routes: Mapping[str, RouteSettings] = field(default_factory=dict)
     bots: Mapping[str, BotSettings] = field(default_factory=dict)
+    smpp_ussd: SmppSettings = field(default_factory=SmppSettings)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -323,6 +359,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         platform: BotSettings(**_read(BotSettings, f"{platform.upper()}_", environment, sources))
         for platform in PLATFORMS
     }
+    values["smpp_ussd"] = SmppSettings(**_read(SmppSettings, "SMPP_USSD_", environment, sources))
     _refuse_unknown(environment)
     settings = Settings(**values, sources=sources)
     _check(settings)
@@ -336,6 +373,7 @@ def describe(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
         yield from _describe(route, f"USSD_{gateway.upper()}_", settings.sources)
     for platform, bots in settings.bots.items():
         yield from _describe(bots, f"{platform.upper()}_", settings.sources)
+    yield from _describe(settings.smpp_ussd, "SMPP_USSD_", settings.sources)
 
 
 def _read(
@@ -359,7 +397,7 @@ def _read(
 
 
 def _describe(
-    holder: Settings | RouteSettings | BotSettings, prefix: str, sources: Mapping[str, str]
+    holder: Settings | RouteSettings | BotSettings | SmppSettings, prefix: str, sources: Mapping[str, str]
 ) -> Iterator[tuple[str, str, str, str]]:
     for each in fields(holder):
         if "parse" not in each.metadata:
@@ -389,7 +427,8 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
     """A route's setting that is misspelt would leave the route as it was: open, or closed to everybody."""
     known = {f"USSD_{gateway}_{each.name}".upper() for gateway in GATEWAYS for each in fields(RouteSettings)}
     known |= {f"{platform}_{each.name}".upper() for platform in PLATFORMS for each in fields(BotSettings)}
-    grouped = ("USSD_", *(f"{platform.upper()}_" for platform in PLATFORMS))
+    known |= {f"SMPP_USSD_{each.name}".upper() for each in fields(SmppSettings)}
+    grouped = ("USSD_", "SMPP_USSD_", *(f"{platform.upper()}_" for platform in PLATFORMS))
     for name, text in sorted(environment.items()):
         if name.startswith(grouped) and text.strip() and name not in known:
             raise SettingError(f"{name}: there is no such setting; `server.py config` lists them all")

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from house import House, Refused
 from records import claims
+from smpp.connection import Connection
 from web import monitor
 from web.access import LOOPBACK, AnyOf, RouteSecret
 
@@ -70,3 +71,21 @@ def routes(home: House) -> list[web.RouteDef]:
     )
     checks = {"database": database, "writing": committer.ready, "flows": flows}
     return monitor.routes(checks, home.registry, read_depth, AnyOf((LOOPBACK, addresses)))
+
+
+def watch_smpp(home: House, connection: Connection) -> None:
+    """What is counted of the binds for USSD."""
+    counts = connection.counts
+    home.registry.register(
+        monitor.Readings(
+            {
+                "chapar_smpp_bound": ("SMPP sessions that are bound", lambda: connection.bound),
+                "chapar_smpp_delivered": ("Messages that the SMSC delivered", lambda: counts.delivered),
+                "chapar_smpp_accepted": ("Screens that the SMSC took", lambda: counts.accepted),
+                "chapar_smpp_refused": ("Screens that the SMSC refused", lambda: counts.refused),
+                "chapar_smpp_unanswered": ("Screens without an answer", lambda: counts.unanswered),
+                "chapar_smpp_lost": ("SMPP sessions that ended", lambda: counts.lost),
+                "chapar_smpp_failed_binds": ("Binds that did not succeed", lambda: counts.failed),
+            }
+        )
+    )

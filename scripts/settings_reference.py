@@ -17,8 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # Run as a file, a script finds only its neighbours.
 
 import settings  # noqa: E402  (it needs the line above)
-from settings import BotSettings, RouteSettings, Settings  # noqa: E402
+from settings import BotSettings, RouteSettings, Settings, SmppSettings  # noqa: E402
 from ussd.gateways import GATEWAYS  # noqa: E402
+from ussd.smpp_vendors import VENDORS, Vendor, written  # noqa: E402
 
 PAGE = ROOT / "docs" / "settings.md"
 
@@ -56,6 +57,23 @@ BOTS_HEAD = """
 
 """
 
+SMPP_HEAD = """
+## USSD over SMPP
+
+Without `SMPP_USSD_URL` there is none. What belongs together is in
+[administration](administration.md#ussd-over-smpp).
+
+"""
+
+VENDORS_HEAD = """
+## Vendors of USSD over SMPP
+
+`SMPP_USSD_VENDOR` picks a column; `SMPP_USSD_OPTIONS` changes single settings of it
+(`code=destination_addr,gsm7=15`). Operations are numbers of the TLV `ussd_service_op`; several are joined by
+`+`. What each option means is in `ussd/smpp_vendors.py`.
+
+"""
+
 # No parser takes it, so that each says what it does take.
 IMPOSSIBLE = "\0"
 
@@ -66,10 +84,14 @@ def page() -> str:
     parts += [GATEWAY_HEAD, _table(("Setting", "Default", "Takes", "Meaning"), _rows(RouteSettings))]
     parts += [DOORS_HEAD, _table(("Gateway", "Requests", "Options and their defaults"), _doors())]
     parts += [BOTS_HEAD, _table(("Setting", "Default", "Takes", "Meaning"), _rows(BotSettings))]
+    parts += [SMPP_HEAD, _table(("Setting", "Default", "Takes", "Meaning"), _rows(SmppSettings))]
+    parts += [VENDORS_HEAD, _table(("Option", *VENDORS), _vendors())]
     return "".join(parts)
 
 
-def _rows(kind: type[Settings] | type[RouteSettings] | type[BotSettings]) -> Iterator[tuple[str, ...]]:
+def _rows(
+    kind: type[Settings] | type[RouteSettings] | type[BotSettings] | type[SmppSettings],
+) -> Iterator[tuple[str, ...]]:
     """One row for each setting that ``config`` prints; of the gateways, whose settings are alike, for one,
     and the same of the messengers."""
     defaults = settings.load({})
@@ -78,6 +100,7 @@ def _rows(kind: type[Settings] | type[RouteSettings] | type[BotSettings]) -> Ite
         Settings: ("", ""),
         RouteSettings: (f"USSD_{settings.GATEWAYS[0].upper()}_", "USSD_<GATEWAY>_"),
         BotSettings: (f"{settings.PLATFORMS[0].upper()}_", "<MESSENGER>_"),
+        SmppSettings: ("SMPP_USSD_", "SMPP_USSD_"),
     }[kind]
     for each in fields(kind):
         if "parse" not in each.metadata:
@@ -104,6 +127,12 @@ def _doors() -> Iterator[tuple[str, ...]]:
         )
         options = ", ".join(f"`{option}={default}`" for option, default in gateway.OPTIONS.items())
         yield f"`{name}`", requests, options or "–"
+
+
+def _vendors() -> Iterator[tuple[str, ...]]:
+    """One row for each setting of a vendor, written as ``SMPP_USSD_OPTIONS`` takes it."""
+    for each in fields(Vendor):
+        yield (f"`{each.name}`", *(f"`{written(getattr(row, each.name))}`" for row in VENDORS.values()))
 
 
 def _paths(tail: str) -> Iterator[str]:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 import settings
-from settings import BotSettings, RouteSettings, SettingError, Settings, describe, load
+from settings import BotSettings, RouteSettings, SettingError, Settings, SmppSettings, describe, load
 from ussd.gateways import GATEWAYS
+from ussd.smpp_vendors import VENDORS
 
 KEYS = '{"current": "k1", "keys": {}, "index": ""}'
 TEXT = ("anything", "anything")
@@ -86,6 +87,28 @@ BOT_TAKES: Mapping[str, tuple[str, Any]] = {
     "CHAT_RATE": ("2.5", 2.5),
 }
 
+SMPP_TAKES: Mapping[str, tuple[str, Any]] = {
+    "URL": ("smpps://id:p%40ss@smsc:3550",) * 2,
+    "VENDOR": ("mica",) * 2,
+    "OPTIONS": (
+        "gsm7=15, ends=0x81:aborted+0x82:timeout",
+        (("gsm7", "15"), ("ends", "0x81:aborted+0x82:timeout")),
+    ),
+    "CODE": ("*733*2#",) * 2,
+    "BIND": ("pair",) * 2,
+    "BINDS": ("4", 4),
+    "WINDOW": ("50", 50),
+    "SYSTEM_TYPE": ("USSD",) * 2,
+    "ADDRESS_RANGE": ("733",) * 2,
+    "CA_FILE": ("/etc/smsc.pem", Path("/etc/smsc.pem")),
+    "RESPONSE": ("10", 10.0),
+    "ENQUIRE": ("60", 60.0),
+    "UNITS": ("70", 70),
+    "SEPTETS": ("160", 160),
+    "STRIP_ZWNJ": ("yes", True),
+    "RLM": ("on", True),
+}
+
 # What each refuses. Text and folders are taken as they are.
 REFUSES: Mapping[str, tuple[str, ...]] = {
     "PORT": ("eighty", "-1", "65536", "8080.0", "٨٠٨٠", "1_000", "9" * 5_000),
@@ -135,6 +158,21 @@ BOT_REFUSES: Mapping[str, tuple[str, ...]] = {
     "RATE": ("-1", "fast", "nan"),
     "CHAT_RATE": ("inf",),
 }
+SMPP_REFUSES: Mapping[str, tuple[str, ...]] = {
+    "URL": ("http://id:hidden@smsc", "smpp://id:hidden@smsc:port"),
+    "VENDOR": ("nobody",),
+    "OPTIONS": ("gsm7",),
+    "CODE": ("733",),
+    "BIND": ("receiver",),
+    "BINDS": ("0", "33"),
+    "WINDOW": ("0", "1001"),
+    "RESPONSE": ("0",),
+    "ENQUIRE": ("soon",),
+    "UNITS": ("19",),
+    "SEPTETS": ("39",),
+    "STRIP_ZWNJ": ("sometimes",),
+    "RLM": ("2",),
+}
 
 # What others need so that they can stand alone.
 COMPANIONS = {
@@ -155,7 +193,9 @@ def test_every_setting_is_tried_here() -> None:
     assert set(TAKES) == set(names(Settings))
     assert set(ROUTE_TAKES) == set(names(RouteSettings))
     assert set(BOT_TAKES) == set(names(BotSettings))
+    assert set(SMPP_TAKES) == set(names(SmppSettings))
     assert set(settings.GATEWAYS) == set(GATEWAYS)
+    assert tuple(VENDORS) == settings.SMPP_VENDORS
 
 
 @pytest.mark.parametrize(("name", "text", "value"), [(name, *each) for name, each in TAKES.items()])
@@ -184,11 +224,19 @@ def test_the_settings_of_bots_are_read(platform: str) -> None:
     assert BotSettings().tokens == {}
 
 
+def test_the_settings_of_ussd_over_smpp_are_read() -> None:
+    found = load({f"SMPP_USSD_{name}": text for name, (text, _value) in SMPP_TAKES.items()})
+    for name, (_text, value) in SMPP_TAKES.items():
+        assert getattr(found.smpp_ussd, name.lower()) == value
+    assert load({}).smpp_ussd == SmppSettings()
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [(name, text) for name, texts in REFUSES.items() for text in texts]
     + [(f"USSD_NALO_{name}", text) for name, texts in ROUTE_REFUSES.items() for text in texts]
-    + [(f"BALE_{name}", text) for name, texts in BOT_REFUSES.items() for text in texts],
+    + [(f"BALE_{name}", text) for name, texts in BOT_REFUSES.items() for text in texts]
+    + [(f"SMPP_USSD_{name}", text) for name, texts in SMPP_REFUSES.items() for text in texts],
 )
 def test_a_setting_is_refused_in_one_line_that_names_it(name: str, text: str) -> None:
     with pytest.raises(SettingError) as refused:
@@ -243,7 +291,15 @@ def test_a_setting_that_another_needs(given: dict[str, str], name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["USSD_NALO_SECERT", "USSD_NALA_SECRET", "USSD_SECRET", "USSD_nalo_secret", "TELEGRAM_TOKNE"]
+    "name",
+    [
+        "USSD_NALO_SECERT",
+        "USSD_NALA_SECRET",
+        "USSD_SECRET",
+        "USSD_nalo_secret",
+        "TELEGRAM_TOKNE",
+        "SMPP_USSD_PASSWORD",
+    ],
 )
 def test_a_misspelt_setting_of_a_route_is_refused(name: str) -> None:
     """Else the route stays as it was while its operator thinks that it has a secret."""
@@ -259,12 +315,14 @@ def test_everything_is_described_and_secrets_are_masked() -> None:
     for platform in settings.PLATFORMS:
         for name, (text, _value) in BOT_TAKES.items():
             given[f"{platform.upper()}_{name}"] = text
+    given |= {f"SMPP_USSD_{name}": text for name, (text, _value) in SMPP_TAKES.items()}
     secret = set(secrets(Settings)) | {
         f"USSD_{gateway.upper()}_{name}" for gateway in settings.GATEWAYS for name in secrets(RouteSettings)
     }
     secret |= {
         f"{platform}_{name}".upper() for platform in settings.PLATFORMS for name in secrets(BotSettings)
     }
+    secret |= {f"SMPP_USSD_{name}" for name in secrets(SmppSettings)}
     shown = {name: (value, source, meaning) for name, value, source, meaning in describe(load(given))}
     assert shown.keys() == given.keys()
     for name, (value, source, meaning) in shown.items():
