@@ -35,7 +35,7 @@ from services.calendar import Calendar
 from services.handover_hours import BadHours, read_hours
 from services.identity import Registry
 from services.publishing import Publisher
-from settings import SettingError, Settings
+from settings import RouteSettings, SettingError, Settings, SmppSettings
 
 HERE = Path(__file__).parent
 LOCALES = HERE / "locales"
@@ -183,16 +183,19 @@ def keyring(settings: Settings) -> Keyring:
 
 
 def layouts(settings: Settings) -> dict[str, Layout]:
-    """How each gateway's screens are cut."""
+    """How each USSD route's screens are cut."""
+    routes: dict[str, RouteSettings | SmppSettings] = {**settings.routes}
+    if settings.smpp_ussd.url:
+        routes["smpp"] = settings.smpp_ussd
     return {
-        gateway: Layout(
+        name: Layout(
             channel="ussd",
             septets=route.septets,
             units=route.units,
             strip_zwnj=route.strip_zwnj,
             rlm=route.rlm,
         )
-        for gateway, route in settings.routes.items()
+        for name, route in routes.items()
     }
 
 
