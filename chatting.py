@@ -13,7 +13,7 @@ from aiohttp import web
 
 from bot import webchat, webchat_routes
 from bot.webchat_door import Door
-from bot.webchat_hub import Hub
+from bot.webchat_hub import Hub, Patience
 from bot.webchat_limits import Limits, Rate
 from bot.webchat_origins import Origins
 from bot.webchat_receipts import Receipts
@@ -41,7 +41,7 @@ class WebChat:
     receipts: Receipts
 
     @classmethod
-    def of(cls, home: House) -> WebChat | None:
+    def of(cls, home: House, patience: Patience = Patience()) -> WebChat | None:  # noqa: B008  # It is frozen.
         """None where the settings say that there is no web chat."""
         if not home.settings.chats:
             return None
@@ -49,7 +49,7 @@ class WebChat:
         # With an embedded database there is no other process that holds sockets.
         bells = Bells(home.database, home.committer, now, rings=not home.settings.embedded)
         receipts = Receipts(home.services.handover, home.committer, now)
-        hub = Hub(chat, bells, home.signals, receipts.delivered)
+        hub = Hub(chat, bells, home.signals, receipts.delivered, patience)
         home.registry.register(
             monitor.Readings(
                 {
@@ -123,6 +123,6 @@ def limits(settings: Settings) -> Limits:
         sockets=sockets,
         say=Rate(visitor, visitor * BURST),
         frames=Rate(visitor * 5, visitor * BURST * 4),
-        connects=Rate(sockets / 20, sockets),
+        connects=Rate(max(1.0, sockets / 20), max(20, sockets)),
         messages=Rate(address, address * BURST),
     )

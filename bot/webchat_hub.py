@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -31,14 +32,8 @@ log = structlog.get_logger()
 
 BUFFER = 48 * 1024  # Bytes that may wait for a slow reader before it is served at its own pace.
 MOST = 100  # Turns, and posts, read at once.
-PATROL = 5.0  # Seconds between looks at the sockets.
 AT_ONCE = 1_000  # Sockets that the patrol looks at before it lets others work.
-HELLO = 10.0  # Seconds until the first frame.
-IDLE = 150.0  # Seconds without a sign of life; browsers slow the timers of hidden pages to one a minute.
-STALLED = 20.0  # Seconds that a reader may take nothing at all.
-RECHECK = 600.0  # Seconds after which a socket looks by itself, in case that a bell was lost.
-RECHECKS = 64  # In one patrol.
-KEPT = 120.0  # Seconds that a visitor without a socket is remembered, for the limits.
+RECHECKS = 64  # Sockets that one patrol brings up to date though nobody rang for them.
 SIGNALS = Rate(50.0, 100.0)  # Turns that other processes are told of at once; of more they hear by the bells.
 
 # The words of signals: of those about a person some are for who talks with them, some for the person.
@@ -59,6 +54,20 @@ FRAMES: Mapping[str, bytes] = {
     HERE: webchat.encode(webchat.Presence(True)),
     AWAY: webchat.encode(webchat.Presence(False)),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: between patrols; until the first frame; without a sign of life (browsers slow the timers of
+    hidden pages to one a minute); that a reader may take nothing at all; after which a socket looks by
+    itself, in case that a bell was lost; that a visitor without a socket is remembered, for the limits."""
+
+    patrol: float = 5.0
+    hello: float = 10.0
+    idle: float = 150.0
+    stalled: float = 20.0
+    recheck: float = 600.0
+    kept: float = 120.0
 
 
 class Room:
@@ -130,8 +139,14 @@ class Hub:
     a device of theirs for the first time."""
 
     def __init__(
-        self, chat: ChatLog, bells: Bells, signals: Signals, delivered: Callable[[bytes, bytes], None]
+        self,
+        chat: ChatLog,
+        bells: Bells,
+        signals: Signals,
+        delivered: Callable[[bytes, bytes], None],
+        patience: Patience,
     ) -> None:
+        self._patience = patience
         self._chat = chat
         self._bells = bells
         self._signals = signals
@@ -303,7 +318,7 @@ class Hub:
         """Looks after the sockets until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(PATROL)
+            await asyncio.sleep(self._patience.patrol)
             rechecks = RECHECKS
             for place, socket in enumerate(list(self.sockets)):
                 if place % AT_ONCE == AT_ONCE - 1:
@@ -313,19 +328,20 @@ class Hub:
 
     def _look_after(self, socket: Socket, now: float, recheck: bool) -> bool:
         """Closes a socket that is not used as it should be; whether it was brought up to date."""
+        patience = self._patience
         if socket.ws.closed:
             return False
         if not socket.full:
             socket.stalled = 0.0
         elif not socket.stalled:
             socket.stalled = now
-        if socket.stalled and now - socket.stalled > STALLED:
+        if socket.stalled and now - socket.stalled > patience.stalled:
             self.dropped += 1
             socket.transport.abort()
-        elif now - socket.seen > (HELLO if socket.room is None else IDLE):
+        elif now - socket.seen > (patience.hello if socket.room is None else patience.idle):
             self.dropped += 1
             self.close(socket, SILENT)
-        elif (socket.behind and not socket.busy) or (recheck and now - socket.checked > RECHECK):
+        elif (socket.behind and not socket.busy) or (recheck and now - socket.checked > patience.recheck):
             socket.checked = now
             self.catch_up(socket)
             return True
@@ -333,7 +349,9 @@ class Hub:
 
     def _forget(self, now: float) -> None:
         for party in [
-            party for party, room in self.rooms.items() if not room.sockets and now - room.left > KEPT
+            party
+            for party, room in self.rooms.items()
+            if not room.sockets and now - room.left > self._patience.kept
         ]:
             del self.rooms[party]
 

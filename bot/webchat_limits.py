@@ -59,10 +59,6 @@ class Bucket:
         self._used, self._at = used + 1.0, now
         return 0.0
 
-    def wait(self, rate: Rate, now: float) -> float:
-        """The seconds until one more would be allowed; nothing is counted."""
-        return max(0.0, (self._left(rate, now) + 1.0 - rate.burst) / rate.each) if rate.each else 0.0
-
     def _left(self, rate: Rate, now: float) -> float:
         return max(0.0, self._used - (now - self._at) * rate.each)
 
@@ -101,7 +97,7 @@ class Addresses:
             return 503, 30.0
         if address.sockets >= limits.sockets:
             return 429, 30.0
-        wait = address.failures.wait(limits.failures, now) or address.connects.take(limits.connects, now)
+        wait = address.connects.take(limits.connects, now)
         return (429, wait) if wait else None
 
     def of(self, peer: str, now: float) -> Address:
