@@ -41,3 +41,8 @@ def next_id(now: datetime, last: bytes) -> bytes:
     """An id greater than ``last``, whatever the clocks of two processes say."""
     made = new_id(now)
     return made if made > last else (int.from_bytes(last) + 1).to_bytes(16)
+
+
+def least_id(now: datetime) -> bytes:
+    """Less than every id made at this moment, greater than every earlier one (RFC 9562, section 5.7)."""
+    return (microseconds(now) // 1000).to_bytes(6) + bytes(10)

@@ -175,6 +175,32 @@ Index("ix_outbox_talking", outbox.c["class"], outbox.c.due_at, outbox.c.id,
 Index("ix_outbox_talking_party", outbox.c.party, outbox.c.id,
       sqlite_where=text(_talks), postgresql_where=text(_talks))  # fmt: skip
 
+# SMS that people sent us, stored before anything else is done with them (``records.inbox``). ``key`` tells a
+# repetition, ``party`` is the blind index of the sender, ``said`` that of their words, so that machines that
+# repeat themselves are seen; None where the words are too few to tell. ``sealed`` is the message as it came.
+# Rows are worked under leases as the outbox is; ``outcome`` says what was done with one once it is done.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("key", Id, nullable=False, unique=True),
+    Column("party", Id, nullable=False),
+    Column("said", Id),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("lease_owner", Id),
+    Column("lease_until", Instant),
+    Column("outcome", String(16)),
+    Column("done_at", Instant),
+    Index("ix_inbox_party", "party", "id"),
+    postgresql_with=UPDATED,
+)
+_undone = inbox.c.done_at.is_(None)
+Index("ix_inbox_waiting", inbox.c.due_at, inbox.c.id, sqlite_where=_undone, postgresql_where=_undone)
+Index("ix_inbox_waiting_party", inbox.c.party, inbox.c.id, sqlite_where=_undone, postgresql_where=_undone)
+
 # What one process does for all of them, under a lease: ``owner`` is new for each process.
 leases = Table(
     "leases",
