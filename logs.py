@@ -14,6 +14,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 _NUMBER = re.compile(r"\+?\d{9,}")
 # A route's secret, where a URL of a request is quoted.
 _SECRET = re.compile(r"(?<=secret=)[^&\s'\"]+", re.IGNORECASE)
+# A bot's token, as it stands in the path of each request to the messenger.
+_TOKEN = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
 _HIDDEN = "•••"
 _HEAD, _TAIL = 6, 2  # What is left of a number: its country and operator, and enough to tell two apart.
 
@@ -22,6 +24,8 @@ def masked(text: str) -> str:
     """The text with the middle of every phone number replaced, ``+98912•••67``, and every secret."""
     if "secret=" in text.lower():
         text = _SECRET.sub(_HIDDEN, text)
+    if ":" in text:
+        text = _TOKEN.sub(_HIDDEN, text)
     return _NUMBER.sub(_mask_number, text)
 
 
@@ -58,8 +62,9 @@ def start(level: str, form: str) -> None:
         )
     )
     logging.captureWarnings(True)
-    # It tells of every step of every turn.
-    logging.getLogger("transitions").setLevel(logging.WARNING)
+    # They tell of every step of every turn, and of every request with all that people wrote.
+    for talkative in ("transitions", "telegram"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     server = logging.getLogger("aiohttp.server")
     server.removeFilter(_without_request)
     server.addFilter(_without_request)
