@@ -26,6 +26,8 @@ MEASUREMENTS = {
     "growth": ("cost of a turn beside that with a hundred stored conversations", 3_600),
     "memory": ("memory of the serving process", 1_200),
     "start": ("start of the process", 600),
+    "bots": ("turns of a bot by webhook, replies sent", 600),
+    "webchat": ("turns of the web chat, and chats that are open and quiet", 900),
 }
 # Only when they are named.
 OTHER_MEASUREMENTS = {"profile": ("where the time of a turn goes", 900)}

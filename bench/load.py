@@ -63,6 +63,17 @@ class Figures:
     def rate(self) -> float:
         return self.turns / self.seconds if self.seconds else 0.0
 
+    def conclude(self, cpu: float) -> None:
+        """Works out the latencies; ``cpu`` are the seconds of processor time that the load took."""
+        ordered = sorted(self.latencies)
+        if ordered:
+            self.p50 = ordered[len(ordered) // 2]
+            self.p95 = ordered[int(len(ordered) * 0.95)]
+            self.p99 = ordered[int(len(ordered) * 0.99)]
+            self.most = ordered[-1]
+        self.latencies = []
+        self.cpu = cpu
+
 
 class Phone(asyncio.Protocol):
     """One connection: sends a request, waits for its answer, sends the next."""
@@ -162,14 +173,7 @@ async def run(plan: Plan) -> Figures:
     async with asyncio.timeout(plan.warm_up + plan.seconds + 30):
         await asyncio.gather(*(phone.over for phone in phones))
     figures.seconds = perf_counter() - counted
-    ordered = sorted(figures.latencies)
-    if ordered:
-        figures.p50 = ordered[len(ordered) // 2]
-        figures.p95 = ordered[int(len(ordered) * 0.95)]
-        figures.p99 = ordered[int(len(ordered) * 0.99)]
-        figures.most = ordered[-1]
-    figures.latencies = []
-    figures.cpu = process_time()
+    figures.conclude(process_time())
     return figures
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from http.client import HTTPConnection, HTTPException
@@ -180,13 +180,18 @@ def answers(port: int, path: str) -> bool:
 def dial(plan: Plan) -> Figures:
     """Runs a load in a process of its own on the others' processor; ``Broken`` when an answer was wrong."""
     plan = replace(plan, first_number=next(_NUMBERS))
+    return loaded("bench.load", asdict(plan), plan.warm_up + plan.seconds)
+
+
+def loaded(module: str, plan: Mapping[str, object], seconds: float) -> Figures:
+    """The same for any module that takes a plan as JSON and prints its figures; it takes ``seconds``."""
     with on(OTHERS):
         done = subprocess.run(
-            [sys.executable, "-m", "bench.load", json.dumps(asdict(plan))],
+            [sys.executable, "-m", module, json.dumps(plan)],
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=plan.warm_up + plan.seconds + 60,
+            timeout=seconds + 60,
             check=False,
         )
     if done.returncode:
@@ -199,9 +204,14 @@ def dial(plan: Plan) -> Figures:
 
 def measured(process: Process, plan: Plan, *stores: PostgreSQL | Redis) -> Run:
     """One load against a server. ``stores`` are those that it uses."""
+    return weighed(process, lambda: dial(replace(plan, port=process.port)), *stores)
+
+
+def weighed(process: Process, load: Callable[[], Figures], *stores: PostgreSQL | Redis) -> Run:
+    """What a load took of a server and of the stores that it uses."""
     watch = Watch([process.pid, *(store.pid for store in stores)])
     server, behind, began = cpu_seconds(process.pid), _together(stores), time.monotonic()
-    figures = dial(replace(plan, port=process.port))
+    figures = load()
     server, behind = cpu_seconds(process.pid) - server, _together(stores) - behind
     return Run(
         rate=figures.rate,
