@@ -17,7 +17,7 @@ from records.unit import Unit
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """A row of ``complaints``. ``revision`` grows with each change."""
+    """A row of ``complaints``. ``revision`` grows with each change, ``party`` is where it was filed from."""
 
     id: bytes
     number: str
@@ -35,6 +35,7 @@ class Complaint:
     assignee: str | None
     merged_into: bytes | None
     revision: int
+    party: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Event:
     operator: str | None
     kind: str
     sealed: bytes | None
+    file: bytes | None = None
 
 
 def context(event: bytes) -> bytes:

@@ -77,10 +77,17 @@ subscribers = Table(
     Column("id", Id, primary_key=True),
     Column("language", String(16), nullable=False),
     Column("created_at", Instant, nullable=False),
+    # Two who turned out to be one person: what this one said and was told is that one's too. It names one
+    # that is not merged itself.
+    Column("merged_into", Id),
 )
+Index("ix_subscribers_merged_into", subscribers.c.merged_into,
+      sqlite_where=subscribers.c.merged_into.is_not(None),
+      postgresql_where=subscribers.c.merged_into.is_not(None))  # fmt: skip
 
-# A subscriber's addresses. ``kind``: msisdn, telegram, bale, email, push. ``blocked_at``: since when the
-# person has closed this address to us, as far as the channel tells.
+# A subscriber's addresses. ``kind``: msisdn, telegram, bale, webchat, email, push. ``blocked_at``: since when
+# the person has closed this address to us, as far as the channel tells. ``seen_at``: the last contact from
+# it, to within a day; None where nobody knows. ``route``: the bot or site that it was used over last.
 addresses = Table(
     "addresses",
     metadata,
@@ -92,6 +99,33 @@ addresses = Table(
     Column("verified_by", String(16)),  # network, code, contact
     Column("created_at", Instant, nullable=False),
     Column("blocked_at", Instant),
+    Column("seen_at", Instant),
+    Column("route", String(32)),
+    # Of a number: the keyed digest of the national ID that the registry has it under, where that was asked.
+    Column("owner", Id),
+    # Of a chat: the number (its ``index``) that the person proved from it to be theirs, and when last.
+    Column("number", Id),
+    Column("proved_at", Instant),
+)
+
+# Append-only: how addresses came to whom they belong to. ``act``: linked, proved, moved, unlinked, merged;
+# ``reason``: code, contact, person, operator, or of a move silence, registry, another (who proved it).
+# ``previous`` is whose it was, ``subscriber`` whose it is from then on (None: nobody's); of a merge, who was
+# merged into whom, by the number or chat that showed it.
+address_events = Table(
+    "address_events",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("index", Id, nullable=False),
+    Column("act", String(16), nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("previous", Id),
+    Column("subscriber", Id),
+    Column("operator", String(64)),
+    Index("ix_address_events_address", "kind", "index", "id"),
+    Index("ix_address_events_subscriber", "subscriber", "id"),
 )
 
 # ``key`` is the keyed digest of (route, the gateway's session id, the caller's number); it is emptied when
@@ -270,6 +304,7 @@ complaints = Table(
     Column("assignee", String(64)),
     Column("merged_into", Id, ForeignKey("complaints.id")),
     Column("revision", Integer, nullable=False, default=1),  # grows with each change: optimistic lock
+    Column("party", Id),  # The address that it was filed from; None in rows from before this was kept.
 )
 Index("ix_complaints_state_deadline", complaints.c.state, complaints.c.deadline)
 
@@ -285,6 +320,41 @@ complaint_events = Table(
     # ``kind``: opened, message, answered, closed, reopened, assigned, merged, joined.
     Column("kind", String(16), nullable=False),
     Column("sealed", LargeBinary),
+    Column("file", Id),
+)
+
+# Files that people sent: whole, or not at all. Ids name places (``records.changes.place``), so that of one
+# address one is kept after the other. ``type`` is told from the content; ``digest`` is keyed; ``session`` is
+# the one that took it, None while none has. ``sealed`` is its name.
+files = Table(
+    "files",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("party", Id, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("size", Integer, nullable=False),  # Bytes.
+    Column("parts", Integer, nullable=False),
+    Column("width", Integer),  # Pixels, of an image.
+    Column("height", Integer),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("session", Id),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("party", "digest"),
+    Index("ix_files_party_at", "party", "at"),
+)
+Index("ix_files_session", files.c.session, sqlite_where=files.c.session.is_not(None),
+      postgresql_where=files.c.session.is_not(None))  # fmt: skip
+Index("ix_files_untaken", files.c.at, sqlite_where=files.c.session.is_(None),
+      postgresql_where=files.c.session.is_(None))  # fmt: skip
+
+# Their content, sealed in parts.
+file_parts = Table(
+    "file_parts",
+    metadata,
+    Column("file", Id, ForeignKey("files.id"), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
 )
 
 # Append-only: the last row of (subscriber, purpose) is the consent in force.
