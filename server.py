@@ -21,18 +21,20 @@ import structlog
 import uvloop
 from aiohttp import ClientSession
 
+import desk
 import logs
 import sandbox
 import settings as environment
 from conversation.needs import SPECS
 from engine.findings import Finding
 from engine.library import Library
-from house import LOCALES, Refused, house, keyring, prepare, publisher_of
+from house import LOCALES, Refused, house, keyring, now, prepare, publisher_of
 from languages import Languages
 from records import migrate
 from records.keyring import KeyringError
 from records.unit import Unavailable
 from sending import dispatching
+from services.handover_desk import NAME_LENGTH
 from services.publishing import Publisher, Report
 from serving import serving
 from settings import SettingError, Settings
@@ -131,6 +133,32 @@ async def dial(settings: Settings, arguments: argparse.Namespace) -> int:
         return await sandbox.dial(http, url, arguments.code, arguments.number)
 
 
+async def work_at_desk(settings: Settings, arguments: argparse.Namespace) -> int:
+    logs.start("error", "text")  # The terminal is the operator's.
+    if not 0 < len(arguments.name) <= NAME_LENGTH:
+        raise Refused(f"--name: an operator's name has 1 to {NAME_LENGTH} characters")
+    async with AsyncExitStack() as stack:
+        home = await stack.enter_async_context(house(settings))
+        language = home.languages.get(arguments.language)
+        if language is None:
+            raise Refused(f"--language: there is {', '.join(home.languages)}, not {arguments.language}")
+        keyboard = desk.keyboard(sys.stdin, sys.stdout)
+        stack.callback(keyboard.close)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, keyboard.end)
+        shift = desk.Shift(
+            name=arguments.name,
+            service=home.services.handover_desk,
+            complaints=home.services.handover_complaints,
+            signals=home.signals,
+            keyboard=keyboard,
+            say=desk.Words(language),
+            clock=now,
+            patience=settings.handover_patience,
+        )
+        return await shift.run()
+
+
 async def print_config(settings: Settings, arguments: argparse.Namespace) -> int:
     for name, value, source, meaning in environment.describe(settings):
         print(f"{name}={value}\n    {meaning} ({source})")
@@ -193,6 +221,9 @@ def command_line() -> argparse.ArgumentParser:
     phone = command("dial", dial, "A phone in the terminal, on the running server or on one of its own.")
     phone.add_argument("code", nargs="?", default="*733#", help="what to dial (*733#)")
     phone.add_argument("--number", default="09121234567", help="the number that dials (09121234567)")
+    seat = command("desk", work_at_desk, "Answer people who wait for an operator, in the terminal.")
+    seat.add_argument("--name", required=True, help="the operator's name")
+    seat.add_argument("--language", default="fa", help="language of the desk itself (fa)")
     flows = commands.add_parser("flows", help="List, publish or test flows.")
     acts = flows.add_subparsers(dest="act", required=True, metavar="ACT")
     acts.add_parser("list", help="The live flows and their versions.").set_defaults(run=list_flows)

@@ -12,11 +12,12 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from records.changes import change, waiting
 from records.database import Database
-from records.tables import posts, presences, ratings, threads
+from records.tables import outbox, posts, presences, ratings, threads
 from records.unit import Unit
 from records.vault import Vault
 
 SHOWN = ("text", "notice")  # The kinds of post that the person reads too.
+UNDELIVERED = ("failed", "blocked", "expired", "cancelled")  # Of a message in the outbox.
 
 
 class Where(msgspec.Struct, array_like=True):
@@ -248,6 +249,17 @@ async def by_key(database: Database, thread: bytes, key: bytes) -> Post | None:
     """The post that this key made."""
     found = await _posts(database, select(posts).where(posts.c.thread == thread, posts.c.key == key))
     return found[0] if found else None
+
+
+async def undelivered(database: Database, thread: bytes) -> list[tuple[Post, str]]:
+    """The posts of a thread whose messages did not arrive, with the messages' status."""
+    rows = await database.read(
+        select(posts, outbox.c.status)
+        .join(outbox, outbox.c.tracking == posts.c.tracking)
+        .where(posts.c.thread == thread, outbox.c.status.in_(UNDELIVERED))
+        .order_by(posts.c.sequence)
+    )
+    return [(Post(*tuple(row)[:-1]), str(row[-1])) for row in rows]
 
 
 async def rating(database: Database, thread: bytes) -> Sequence[Any] | None:

@@ -77,6 +77,13 @@ class HandoverDesk:
         found = await self._acts.find(thread)
         return found, self._postbox.opened(await records.posts_of(self._database, thread, after))
 
+    async def undelivered(self, thread: bytes) -> list[tuple[Line, str]]:
+        """Posts of a thread that did not reach the person, and what became of them: failed, blocked,
+        expired or cancelled."""
+        found = await records.undelivered(self._database, thread)
+        lines = self._postbox.opened(post for post, _status in found)
+        return [(line, status) for line, (_post, status) in zip(lines, found, strict=True)]
+
     async def history(self, subscriber: bytes, most: int = MOST) -> list[Thread]:
         """All threads of a person, the newest first."""
         return await records.of_subscriber(self._database, subscriber, most)
@@ -135,7 +142,7 @@ class HandoverDesk:
             own(found, operator)
             until = await records.alive_until(self._database, to)
             if until is None or until <= now or to == operator:
-                raise Absent(to)
+                raise Absent(to, await records.present(self._database, now))
             records.set_values(unit, found, {"operator": to, "accepted_at": now})
             self._postbox.write(unit, found, now, "operator", "transferred", to, operator=operator)
             self._note(unit, found, now, operator, note)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class HandoverError(Exception):
     """Nothing was changed.
@@ -41,4 +43,8 @@ class Unread(HandoverError):
 
 
 class Absent(HandoverError):
-    """No operator of this name is at a desk."""
+    """No operator of this name is at a desk; ``present`` are."""
+
+    def __init__(self, operator: str, present: Sequence[str]) -> None:
+        super().__init__(f"{operator} is at no desk")
+        self.present = present
