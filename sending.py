@@ -21,7 +21,7 @@ from dispatch.watching import Watcher
 from house import House, cancel, kept, now
 from messaging import correspondents
 from records.claims import Lane
-from records.tables import outbox
+from records.tables import TALKING, outbox
 from records.unit import Unavailable
 from settings import SettingError
 
@@ -41,7 +41,7 @@ async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
             wake=home.wake,
             watch=watch,
         )
-        home.committer.wake(outbox, home.wake)
+        home.committer.wake(outbox, home.wake, lambda row: row["channel"] not in TALKING)
         await stack.enter_async_context(talking(home, watch))
         running = asyncio.create_task(kept(dispatcher.run))
         watching = asyncio.create_task(kept(partial(watch_codes, home, codes_share(home))))
@@ -61,7 +61,7 @@ async def talking(home: House, watch: Watcher) -> AsyncIterator[None]:
         yield
         return
     talks = Talking(home.database, home.vault, carriers, clock=now, wake=asyncio.Event(), watch=watch)
-    home.committer.wake(outbox, talks.wake)
+    home.committer.wake(outbox, talks.wake, lambda row: row["channel"] in TALKING)
     running = asyncio.create_task(kept(talks.run))
     try:
         yield

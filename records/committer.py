@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
+from typing import Any
 
 from sqlalchemy import Connection, Table
 
@@ -22,6 +23,7 @@ MOST_UNITS = 256  # In one transaction: beyond this a commit takes longer than w
 MOST_WAITING = 4_096
 RECENT = 5.0  # Seconds for which a failure tells how things stand.
 
+Which = Callable[[Mapping[str, Any]], bool]
 Waiting = tuple[Unit, "asyncio.Future[None]"]
 
 
@@ -43,7 +45,7 @@ class Committer:
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._open = False
-        self._sleepers: list[tuple[Table, asyncio.Event]] = []
+        self._sleepers: list[tuple[Table, asyncio.Event, Which | None]] = []
         self.batches = 0
         self.units = 0
         self.largest = 0
@@ -64,9 +66,9 @@ class Committer:
     ) -> None:
         await self.close()
 
-    def wake(self, table: Table, sleeper: asyncio.Event) -> None:
-        """Sets the event whenever rows of this table were committed."""
-        self._sleepers.append((table, sleeper))
+    def wake(self, table: Table, sleeper: asyncio.Event, which: Which | None = None) -> None:
+        """Sets the event whenever rows of this table were committed, or such rows as ``which`` says."""
+        self._sleepers.append((table, sleeper, which))
 
     def start(self) -> None:
         self._open = True
@@ -164,8 +166,9 @@ class Committer:
             self.units += len(batch)
             self.largest = max(self.largest, len(batch))
             _tell(batch, None)
-            for table, sleeper in self._sleepers:
-                if any(table in unit.rows for unit in units):
+            for table, sleeper, which in self._sleepers:
+                rows = (row for unit in units for row in unit.rows.get(table, ()))
+                if not sleeper.is_set() and any(which is None or which(row) for row in rows):
                     sleeper.set()
 
 

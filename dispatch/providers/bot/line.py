@@ -9,6 +9,7 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from telegram import Bot
+from yarl import URL
 
 from dispatch.providers.bot.platforms import Platform
 from dispatch.providers.bot.request import READ, Request
@@ -70,10 +71,14 @@ class Line:
         )
         self.refused = False
         self.reached = False
+        self._urls: dict[str, URL] = {}
 
-    def url(self, method: str) -> str:
+    def url(self, method: str) -> URL:
         """Where a method of this bot is called. It has the token in it: not for logs."""
-        return f"{self.bot.base_url}/{method}"
+        known = self._urls.get(method)
+        if known is None:
+            known = self._urls[method] = URL(f"{self.bot.base_url}/{method}")
+        return known
 
     async def ask(self, method: str, body: bytes, read: float = READ) -> Answer:
         """Calls a method with a JSON body. python-telegram-bot builds objects of each answer, which takes

@@ -17,6 +17,7 @@ import aiohttp
 import msgspec
 from telegram.error import NetworkError, TelegramError
 from telegram.request import BaseRequest, RequestData
+from yarl import URL
 
 CONNECT = 5.0  # Seconds.
 READ = 20.0
@@ -76,7 +77,7 @@ class Request(BaseRequest):
         return await self.exchange(url, body, read, method=method)
 
     async def exchange(
-        self, url: str, body: bytes, read: float = READ, *, method: str = "POST"
+        self, url: str | URL, body: bytes, read: float = READ, *, method: str = "POST"
     ) -> tuple[int, bytes]:
         """One request with a JSON body; the status and the body of its answer. ``read`` is in seconds from
         the connection to the end of the answer. Raises ``Unconnected`` and ``Broken``."""
