@@ -18,6 +18,7 @@ from dispatch.providers.bot.line import Line
 from dispatch.providers.bot.platforms import PLATFORMS
 from dispatch.providers.bot.request import Request
 from dispatch.providers.bot.request import session as bot_session
+from engine.channels import CHANNELS
 from engine.layout import USSD, Layout
 from engine.library import Library
 from languages import Language, Languages
@@ -202,8 +203,8 @@ def layouts(settings: Settings) -> dict[str, Layout]:
 def publisher_of(
     settings: Settings, library: Library, languages: Mapping[str, Language], store: FlowStore | None
 ) -> Publisher:
-    """Who brings the flow files to life. Screens are checked for the default layout and for each route that
-    is cut otherwise."""
+    """Who brings the flow files to life. Screens are checked for the layout of every channel and for each
+    route that is cut otherwise."""
     different = {name: layout for name, layout in layouts(settings).items() if layout != USSD}
     return Publisher(
         folder=settings.flows_dir,
@@ -211,7 +212,7 @@ def publisher_of(
         store=store,
         needs=SPECS,
         languages=languages,
-        layouts={"ussd": USSD, **different},
+        layouts={**CHANNELS, **different},
         clock=now,
     )
 

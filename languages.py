@@ -213,11 +213,11 @@ def same_placeholders(text: str, translation: str) -> bool:
     """Whether a translation can be filled with what its text is filled with. Their order may differ, and how
     often each is used."""
     try:
-        wanted = template.parse(text).names
+        wanted = template.parse(text).takes
     except ValueError:
         return True  # Not a text with placeholders of ours; its braces mean something else.
     try:
-        return set(wanted) == set(template.parse(translation).names)
+        return wanted == template.parse(translation).takes
     except ValueError:
         return False
 

@@ -132,6 +132,10 @@ class _Walk:
         frame = self.session.frames[-1]
         return self.library.version(frame.flow, frame.version).states[frame.state]
 
+    def render(self, text: str) -> str:
+        """A text as the person reads it now."""
+        return render(self.session, text, self.language, self.library, self.layout)
+
     # Ways in.
 
     def start(self, input: Input) -> None:
@@ -277,7 +281,7 @@ class _Walk:
                 self.take(GAVE_UP)
             return
         if state.invalid:
-            session.lead = render(session, state.invalid, self.language)
+            session.lead = self.render(state.invalid)
         elif isinstance(state, Ask) and state.check is not None and reason is WRONG_ANSWER:
             session.lead = state.check.explain(self.language)
         else:
@@ -302,7 +306,7 @@ class _Walk:
                 given, self.answers = self.answers[0], self.answers[1:]
                 self.answer(given)
             elif isinstance(state, Say):
-                self.session.lead = joined(self.session.lead, render(self.session, state.text, self.language))
+                self.session.lead = joined(self.session.lead, self.render(state.text))
                 self.take(SAID)
             elif isinstance(state, Branch):
                 self.take(self.case(state))
@@ -379,7 +383,7 @@ class _Walk:
 
     def come_back(self, state: End) -> None:
         session = self.session
-        session.lead = joined(session.lead, render(session, state.text, self.language))
+        session.lead = joined(session.lead, self.render(state.text))
         ended = session.frames.pop()
         caller = session.frames[-1]
         history.keep_caller(session)
@@ -393,7 +397,7 @@ class _Walk:
 
     def finish(self, text: str, outcome: str) -> None:
         """Ends the session with a text of the engine's own, or with none."""
-        self.last = self.language.translate(text) if text else ""
+        self.last = self.render(text) if text else ""
         self.outcome = outcome
 
     def pages(self) -> tuple[Page, ...]:
@@ -402,11 +406,11 @@ class _Walk:
             at_home = len(session.frames) == 1 and session.frames[0].flow == MAIN and not session.history
             menu = state if isinstance(state, Menu) else None
             home = not at_home and self.library.find(MAIN) is not None
-            return pages_of(session, state.text, menu, self.language, self.layout, home=home)
+            return pages_of(session, state.text, menu, self.language, self.library, self.layout, home=home)
         assert isinstance(state, End | Handover)
         session.history = []
         text = state.text if isinstance(state, End) or self.layout.live else state.callback
-        return pages_of(session, text, None, self.language, self.layout, home=False)
+        return pages_of(session, text, None, self.language, self.library, self.layout, home=False)
 
     def turn(self) -> Turn:
         """The screen of where the session stands now."""

@@ -51,6 +51,7 @@ def compile_flow(source: Source) -> Flow:
         states=states,
         machine=machine(list(states), data["start"], transitions),
         codes=tuple(segments(code) for code in opens.get("codes", ())),
+        words=tuple(opens.get("keywords", ())),
         keywords=frozenset(key(word) for word in opens.get("keywords", ())),
         channels=frozenset(data.get("channels", ())),
         expires=seconds(data["expires"]) if "expires" in data else None,

@@ -239,6 +239,34 @@ KINDS: dict[str, Kind] = {
         "A flow that takes arguments cannot be opened from outside, where nobody gives them. "
         "Remove opens or takes.",
     ),
+    # Channels.
+    "run-elsewhere": _error(
+        "جریان «{flow}» در این کانال‌ها باز نیست ولی این جریان هست: {channels}. channels یکی را عوض کنید.",
+        'The flow "{flow}" is not open on channels on which this one is: {channels}. '
+        "Change the channels of one of them.",
+    ),
+    "no-way-back": _error(
+        "{{{name}}} چیزی برای گفتن ندارد، چون در این کانال‌ها راهی به «{flow}» نیست: {channels}. "
+        "در opens آن {key} بنویسید یا جریان دیگری را نام ببرید: {{again:main}}.",
+        '{{{name}}} has nothing to say: there is no way into "{flow}" on {channels}. '
+        "Write {key} in its opens, or name another flow: {{again:main}}.",
+    ),
+    "written-code": _warning(
+        "در کانال‌هایی که مردم می‌نویسند کد «{code}» کار نمی‌کند. به جای آن {{way:{flow}}} بنویسید، "
+        "یا در پایان جمله {{again:{flow}}}.",
+        'Where people write, the code "{code}" is of no use. Write {{way:{flow}}} in its place, or '
+        "{{again:{flow}}} as the end of a sentence.",
+    ),
+    "handover-without-callback": _warning(
+        "این جریان در کانال‌هایی هم باز است که کسی نمی‌تواند منتظر کارشناس بماند و درخواست تماس می‌شود. "
+        "متن آن را در callback بنویسید.",
+        "The flow is open on channels too where nobody can wait for an operator, and it becomes a call-back. "
+        "Write the text for that in callback.",
+    ),
+    "useless-key": _warning(
+        "کلید «{key}» در کانال‌های این جریان به کار نمی‌آید. آن را پاک کنید یا channels را عوض کنید.",
+        'The key "{key}" is of no use on the channels of this flow. Remove it, or change the channels.',
+    ),
     # Menus and answers.
     "duplicate-option": _error(
         "«{word}» هم گزینه {first} را برمی‌گزیند و هم گزینه {second}. یکی را عوض کنید.",

@@ -136,7 +136,8 @@ class End(State):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One published version. ``version`` is a hash of the source; ``expires`` is in seconds."""
+    """One published version. ``version`` is a hash of the source; ``expires`` is in seconds. ``words`` are
+    its keywords as they are written, ``keywords`` as ``engine.fold.key`` spells them."""
 
     name: str
     version: str
@@ -145,6 +146,7 @@ class Flow:
     states: Mapping[str, State]
     machine: FlowMachine = field(compare=False, repr=False)
     codes: tuple[tuple[str, ...], ...] = ()
+    words: tuple[str, ...] = ()
     keywords: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     expires: float | None = None

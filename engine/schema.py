@@ -589,6 +589,21 @@ BUILT_IN = {
     "attempts": ("شمار پاسخ‌های نادرست در حالت کنونی", "How many answers in the present state did not fit."),
 }
 
+# Placeholders that say how a person comes back; with a flow's name behind a colon, into that flow.
+RETURNING = {
+    "again": (
+        "پایان جمله‌ای که می‌گوید چطور باز گردند: در USSD «بگیرید:» و کد در سطر بعد، در کانال‌های دیگر «شکایت» "
+        "را بفرستید. همین جریان را باز می‌کند و {again:follow} آن یکی را.",
+        'The end of a sentence that tells how to come back: on USSD "dial:" and the code on the next line, '
+        'elsewhere send "complaint". It opens this flow, and {again:follow} that one.',
+    ),
+    "way": (
+        "همان برای سطری جدا پس از دونقطه: در USSD تنها کد. نمونه: «پیگیری:» و در سطر بعد {way:follow}.",
+        'The same for a line of its own behind a colon: on USSD the code alone. For example "Follow it:" and '
+        "on the next line {way:follow}.",
+    ),
+}
+
 # The formats of a placeholder, ``{deadline:date}``.
 FORMATS = {
     "date": ("تاریخ", "A date."),

@@ -13,6 +13,9 @@ from engine.findings import Both, Path, Report
 from engine.nodes import Elements, Keyed, Node, Word
 from engine.schema import Condition, Either, Inside, Listed, Named, Pair, Place, Scalar, State
 
+# Names that no variable may have.
+_RESERVED = frozenset((*schema.BUILT_IN, *schema.RETURNING, *schema.COMBINING))
+
 # What ``read`` returns where nothing fits.
 NOTHING: Final = object()
 
@@ -95,7 +98,7 @@ class Shaper:
             most = limits.KEYWORD_LENGTH if type == schema.KEYWORD else limits.TEXT_LENGTH
             if len(value) > most:
                 self.found("text-too-long", path, length=len(value), most=most)
-            elif type == schema.VARIABLE and (value in schema.BUILT_IN or value in schema.COMBINING):
+            elif type == schema.VARIABLE and value in _RESERVED:
                 self.found("reserved-name", path, name=value)
         return value
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from engine import template
 from engine.flow import Choice, Menu
 from engine.layout import Layout
+from engine.library import Library
 from engine.pages import Navigation, Page, paginate
+from engine.returning import told
 from engine.session import Session, Value
 from engine.turn import Language, Option
 from engine.words import BACK, HOME, MORE
@@ -40,12 +42,17 @@ def look_up(session: Session, name: str) -> Value:
     return variables[name] if name in variables else built_in(session, name)
 
 
-def render(session: Session, text: str, language: Language) -> str:
+def render(session: Session, text: str, language: Language, library: Library, layout: Layout) -> str:
     """A text of the flow in the person's language, its placeholders filled."""
     parsed = template.parse(language.translate(text))
     if parsed.plain is not None:
         return parsed.plain
-    values: Mapping[str, Value] = {name: look_up(session, name) for name, _kind in parsed.names}
+    values: Mapping[str, Value] = {
+        name: told(name, session, language, library, layout)
+        if kind in template.RETURNING
+        else look_up(session, name)
+        for name, kind in parsed.names
+    }
     return parsed.render(values, language)
 
 
@@ -70,26 +77,30 @@ def pages_of(
     text: str,
     menu: Menu | None,
     language: Language,
+    library: Library,
     layout: Layout,
     *,
     home: bool,
 ) -> tuple[Page, ...]:
     """All pages of the present screen: what was said on the way, the text, its options, navigation."""
-    options = _options(session, menu, language) if menu is not None else ()
+    options = _options(session, menu, language, library, layout) if menu is not None else ()
     navigation = Navigation(
         back=language.translate(BACK) if session.history else None,
         home=language.translate(HOME) if home else None,
         more=language.translate(MORE),
     )
-    return paginate(joined(session.lead, render(session, text, language)), options, layout, navigation)
+    shown = joined(session.lead, render(session, text, language, library, layout))
+    return paginate(shown, options, layout, navigation)
 
 
-def _options(session: Session, menu: Menu, language: Language) -> tuple[Option, ...]:
+def _options(
+    session: Session, menu: Menu, language: Language, library: Library, layout: Layout
+) -> tuple[Option, ...]:
     """What a menu offers now. Of a menu that looks the same to everybody it is made once."""
     shown = menu.shown.get(language.code)
     if shown is None:
         shown = tuple(
-            Option(str(number), render(session, choice.label, language))
+            Option(str(number), render(session, choice.label, language, library, layout))
             for number, choice in enumerate(visible(session, menu), 1)
         )
         if not menu.conditional and not any("{" in choice.label for choice in menu.choices):

@@ -12,10 +12,13 @@ from functools import lru_cache
 from engine.session import Value
 from engine.turn import Language
 
+# Placeholders that the engine fills by itself, their formats the names of flows (``engine.returning``).
+RETURNING = ("again", "way")
+
 FORMATS = ("date", "time", "number", "digits", "toman", "phone")
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_PLACEHOLDER = re.compile(r"([a-z][a-z0-9_]*)(?::([a-z]+))?")
+_PLACEHOLDER = re.compile(r"([a-z][a-z0-9_]*)(?::([a-z][a-z0-9_]*))?")
 
 # In a value, white space that breaks lines would let it draw lines of its own, and the bidirectional controls
 # (UAX #9, "explicit directional formatting characters") would turn the words around it about.
@@ -24,8 +27,9 @@ _UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud8
 
 
 class Template:
-    """A parsed text. ``names`` are its placeholders in order, each as (name, format), "" for no format;
-    ``plain`` is the whole text where it has none, else None."""
+    """A parsed text. ``names`` are its placeholders in order, each as (name, format), "" for no format, and
+    those of ``RETURNING`` as (name:flow, their own name); ``plain`` is the whole text where it has none, else
+    None."""
 
     __slots__ = ("_parts", "names", "plain")
 
@@ -33,6 +37,15 @@ class Template:
         self._parts = parts
         self.names: tuple[tuple[str, str], ...] = tuple(part for part in parts if not isinstance(part, str))
         self.plain = None if self.names else "".join(part for part in parts if isinstance(part, str))
+
+    @property
+    def takes(self) -> frozenset[tuple[str, str]]:
+        """What a translation must take too. Whether it says how to come back in a sentence or on a line of
+        its own is its own affair."""
+        return frozenset(
+            (name.partition(":")[2], RETURNING[0]) if kind in RETURNING else (name, kind)
+            for name, kind in self.names
+        )
 
     def render(self, variables: Mapping[str, Value], language: Language) -> str:
         """The text with its placeholders filled. A variable that is unknown or None gives nothing."""
@@ -47,6 +60,8 @@ class Template:
 def _filled(value: Value, kind: str, language: Language) -> str:
     if value is None:
         return ""
+    if kind in RETURNING:
+        return str(value)  # Our own words, with lines of their own.
     text = language.format(value, kind)
     if _UNWANTED.search(text):
         text = _UNWANTED.sub("", _BREAKS.sub(" ", text))
@@ -85,6 +100,8 @@ def _placeholder(found: str) -> tuple[str, str]:
     if match is None:
         raise ValueError(f"`{found}` is not a placeholder: write `{{name}}` or `{{name:format}}`")
     name, kind = match.group(1), match.group(2) or ""
+    if name in RETURNING:
+        return found[1:-1], name
     if kind and kind not in FORMATS:
         raise ValueError(f"`{kind}` in `{found}` is not a format; there are {', '.join(FORMATS)}")
     return name, kind

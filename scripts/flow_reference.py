@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT))  # Run as a file, a script finds only its neighbou
 
 from conversation.needs import SPECS  # noqa: E402  (it needs the line above)
 from engine import limits, schema  # noqa: E402
+from engine.channels import CHANNELS  # noqa: E402
 from engine.findings import KINDS, Both  # noqa: E402
 from engine.needs import FAILED, SLOW, NeedSpec  # noqa: E402
 
@@ -47,6 +48,10 @@ LIMITS: Mapping[str, tuple[int, Both]] = {
     "RUN_DEPTH": (limits.RUN_DEPTH, ("جریان در پی هم با run", "Flows that wait for one another.")),
     "HISTORY": (limits.HISTORY, ("پاسخ که «بازگشت» پس می‌گیرد", "Answers that back can undo.")),
     "PAGES": (limits.PAGES, ("صفحه برای یک متن", "Pages of one screen.")),
+    "HANDED_OVER": (
+        limits.HANDED_OVER,
+        ("ثانیه خاموشی تا گفتگو با کارشناس تمام شود", "Seconds of silence that end a talk with an operator."),
+    ),
     "ATTEMPTS": (
         limits.ATTEMPTS,
         ("پاسخ نادرست، اگر جریان attempts ندارد", "Answers that may not fit where a flow has no attempts."),
@@ -77,6 +82,10 @@ def reference(needs: Mapping[str, NeedSpec]) -> str:
         _meanings(schema.COMBINING),
         _title(2, "متغیرهای آماده", "Built-in variables"),
         _meanings(schema.BUILT_IN),
+        _title(2, "راه بازگشت", "The way back"),
+        _meanings({f"{{{name}}}": told for name, told in schema.RETURNING.items()}),
+        _title(2, "کانال‌ها", "Channels"),
+        _channels(),
         _title(2, "قالب‌های متن", "Formats in texts"),
         "`{name}` یا `{name:date}`؛ برای خود آکولاد `{{` و `}}`.\n",
         "`{name}` or `{name:date}`; for braces themselves `{{` and `}}`.\n",
@@ -107,6 +116,38 @@ def reference(needs: Mapping[str, NeedSpec]) -> str:
         ),
     ]
     return "\n".join(parts)
+
+
+def _channels() -> str:
+    """What lint and the engine know of each channel."""
+    return _table(
+        (
+            "کانال · Channel",
+            "یک صفحه · One page",
+            "کلمه‌های بازگشت، منو و ادامه · Words for back, menu and more",
+            "دکمه · Buttons",
+            "کارشناس · Operator",
+            "عمر · Lives",
+        ),
+        (
+            (
+                f"`{layout.channel}`",
+                "–" if layout.units is None else f"{layout.units:,} UCS-2, {layout.septets:,} GSM-7",
+                " · ".join(
+                    "، ".join((typed, *words))
+                    for typed, words in (
+                        (layout.back, layout.back_words),
+                        (layout.home, layout.home_words),
+                        (layout.more, layout.more_words),
+                    )
+                ),
+                "✓" if layout.buttons else "–",
+                "گفتگو · chat" if layout.live else "درخواست تماس · call-back",
+                f"{layout.expires or limits.EXPIRES:,.0f} s",
+            )
+            for layout in CHANNELS.values()
+        ),
+    )
 
 
 def _places(names: Iterable[str]) -> Iterator[str]:

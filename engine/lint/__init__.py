@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from engine.findings import Finding, Report
 from engine.layout import USSD, Layout
-from engine.lint import answers, menus, needs, openings, runs, screens, states, texts, variables
+from engine.lint import answers, channels, menus, needs, openings, runs, screens, states, texts, variables
 from engine.lint.scope import Catalogue, Scope
 from engine.needs import NeedSpec
 from engine.reader import Source
@@ -16,6 +16,7 @@ _FAMILIES: tuple[Callable[[Scope, Source, Report], None], ...] = (
     states.check,
     needs.check,
     runs.check,
+    channels.check,
     menus.check,
     answers.check,
     variables.check,

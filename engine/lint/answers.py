@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.checks import CHOICES, DIGITS, NUMBER, compile_check
 from engine.findings import Report
-from engine.fold import fold
+from engine.fold import fold, key
 from engine.limits import ANSWER_LENGTH
 from engine.lint.menus import navigation
 from engine.lint.scope import Scope
@@ -39,8 +39,8 @@ def check(scope: Scope, source: Source, report: Report) -> None:
             continue
         keys = navigation(layout for _name, layout in scope.layouts(source))
         for answer in _lost(kind, parameters):
-            if answer in keys:
-                report.add("navigation-answer", place, word=answer, use=keys[answer])
+            if key(answer) in keys:
+                report.add("navigation-answer", place, word=answer, use=keys[key(answer)])
 
 
 def _lost(kind: str, parameters: Any) -> list[str]:

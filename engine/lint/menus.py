@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from engine.advance import MAIN
 from engine.findings import Both, Path, Report
-from engine.fold import fold, key
-from engine.layout import Layout
+from engine.fold import key
+from engine.layout import Layout, Turning
 from engine.lint.scope import Scope, openings
 from engine.reader import Source
 
@@ -15,12 +16,16 @@ BACK: Both = ("بازگشت", "back")
 HOME: Both = ("منوی اصلی", "the main menu")
 MORE: Both = ("ادامه", "more")
 
+_USES: Mapping[Turning, Both] = {"back": BACK, "home": HOME, "more": MORE}
+
 
 def check(scope: Scope, source: Source, report: Report) -> None:
     keys = navigation(layout for _name, layout in scope.layouts(source))
     for (kind, _key), word, place in openings(source):
-        if kind == "keywords" and fold(word) in keys:
-            report.add("navigation-word", place, word=word, use=keys[fold(word)])
+        use = keys.get(key(word)) if kind == "keywords" else None
+        # A word that leads to the main menu may open it.
+        if use is not None and not (use is HOME and source.name == MAIN):
+            report.add("navigation-word", place, word=word, use=use)
     for name, state in source.data["states"].items():
         if "options" not in state:
             continue
@@ -33,10 +38,11 @@ def check(scope: Scope, source: Source, report: Report) -> None:
 
 
 def navigation(layouts: Iterator[Layout]) -> dict[str, Both]:
-    """What people type for navigation, and its use."""
+    """What people type for navigation, as ``engine.fold.key`` spells it, and its use."""
     keys: dict[str, Both] = {}
     for layout in layouts:
-        keys |= {layout.back: BACK, layout.home: HOME, layout.more: MORE}
+        for word, turning in (*layout.keys.items(), *layout.words.items()):
+            keys[word] = _USES[turning]
     return keys
 
 

@@ -12,6 +12,7 @@ from engine.handing import ACCEPTED
 from engine.handing import OUTCOMES as GOES_ON
 from engine.layout import Layout
 from engine.lint.graph import Ending, Graph, Ways
+from engine.lint.reach import reached
 from engine.needs import FAILED, HAND_OVER, SLOW, NeedSpec
 from engine.reader import Source, kind_of
 from engine.turn import Language
@@ -59,6 +60,7 @@ class Scope:
             for theirs in state.get("save", {}).values()
         }
         self._layouts = layouts
+        self._reached: dict[tuple[Source, str], frozenset[str]] = {}
         self._graphs: dict[Source, Graph] = {}
         self._endings: dict[str, Mapping[str, Ending] | None] = {}
 
@@ -74,6 +76,19 @@ class Scope:
         for name, layout in self._layouts.items():
             if channels is None or layout.channel in channels:
                 yield name, layout
+
+    def layouts_of(self, source: Source, state: str) -> Iterator[tuple[str, Layout]]:
+        """What one state's screen must fit: the layouts of the channels on which people come to it."""
+        for name, layout in self.layouts(source):
+            if state in self.reached(source, layout):
+                yield name, layout
+
+    def reached(self, source: Source, layout: Layout) -> frozenset[str]:
+        """The states that people come to on a channel."""
+        at = source, layout.channel
+        if at not in self._reached:
+            self._reached[at] = reached(source, layout)
+        return self._reached[at]
 
     def graph(self, source: Source) -> Graph:
         """The ways through a sound flow."""

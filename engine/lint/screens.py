@@ -10,11 +10,12 @@ from engine import limits, template
 from engine.alphabet import units
 from engine.findings import Both, Path, Report
 from engine.layout import Layout
-from engine.lint.placeholders import placeholders
+from engine.lint.placeholders import placeholders, returning
 from engine.lint.scope import Scope
 from engine.lint.texts import SOURCE_LANGUAGE
 from engine.pages import ZWNJ, DoesNotFit, Navigation, paginate
 from engine.reader import Source
+from engine.returning import AGAIN, dial, send, word_of
 from engine.session import Value
 from engine.shapes import shortened
 from engine.turn import Language, Option
@@ -31,6 +32,9 @@ _LONGEST: dict[str, Value] = {
     "phone": "+989121234567",
 }
 _UNKNOWN = 40
+
+# The texts from which nobody goes back.
+LAST = ("end", "handover", "callback")
 
 
 class Untranslated:
@@ -54,9 +58,12 @@ def check(scope: Scope, source: Source, report: Report) -> None:
         if layout.units is None or layout.septets is None:
             continue
         for language in languages:
-            fitter = _Fitter(layout, language, lengths)
+            fitter = _Fitter(layout, language, lengths, scope, source)
+            there = scope.reached(source, layout)
             for state, key, text, labels in _screens(source):
-                for where, problem in fitter.problems(text, labels, last=key in ("end", "handover")):
+                if state not in there:
+                    continue
+                for where, problem in fitter.problems(text, labels, last=key in LAST):
                     place = ("states", state, *(where or (key,)))
                     code = language.code
                     report.add("screen-does-not-fit", place, layout=name, language=code, problem=problem)
@@ -65,7 +72,7 @@ def check(scope: Scope, source: Source, report: Report) -> None:
 def _screens(source: Source) -> Iterator[tuple[str, str, str, list[str]]]:
     """(state, key of its text, text, labels of its options) of each state that shows something."""
     for name, state in source.data["states"].items():
-        for key in ("menu", "ask", "say", "handover", "end"):
+        for key in ("menu", "ask", "say", "handover", "callback", "end"):
             if key in state:
                 labels = [option["label"] for option in state.get("options", ())]
                 yield name, key, state[key], labels
@@ -106,8 +113,12 @@ def _answer_length(check: Mapping[str, Any]) -> int:
 class _Fitter:
     """Screens on one layout in one language."""
 
-    def __init__(self, layout: Layout, language: Language, lengths: Mapping[str, int]) -> None:
+    def __init__(
+        self, layout: Layout, language: Language, lengths: Mapping[str, int], scope: Scope, source: Source
+    ) -> None:
         self.layout = layout
+        self.scope = scope
+        self.source = source
         self.language = language
         self.lengths = lengths
         back, home, more = (language.translate(word) for word in (BACK, HOME, MORE))
@@ -156,10 +167,21 @@ class _Fitter:
         """A text with its longest values."""
         translated = self.language.translate(text)
         values = {name: self.longest(name, kind) for name, kind in placeholders(translated)}
+        values |= {name: self.way(name) for name in returning(translated)}
         try:
             return template.parse(translated).render(values, self.language)
         except ValueError:
             return translated  # A placeholder is wrong, which is told elsewhere.
+
+    def way(self, name: str) -> str:
+        """What ``{again}`` or ``{way}`` says, by the flow's longest code."""
+        built_in, _, flow = name.partition(":")
+        target = self.scope.by_name.get(flow or self.source.name)
+        opens = target.data.get("opens", {}) if target is not None else {}
+        if self.layout.again:
+            return send(word_of(opens.get("keywords", ()), self.language) or self.layout.again, self.language)
+        code: str = max(opens.get("codes", ()), key=len, default="")
+        return dial(code, self.language) if built_in == AGAIN else code
 
     def longest(self, name: str, kind: str) -> Value:
         if kind:

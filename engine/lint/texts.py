@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from engine import template
 from engine.findings import Path, Report
-from engine.lint.placeholders import mistake, placeholders, unknown_formats
+from engine.lint.placeholders import mistake, takes, unknown_formats
 from engine.lint.scope import Catalogue, Scope
 from engine.reader import Source, texts
 from engine.shapes import shortened
@@ -52,7 +53,7 @@ def _check_translation(text: str, place: Path, language: Catalogue, report: Repo
         report.add("missing-translation", place, language=language.code, text=shortened(text))
         return
     translation = language.translate(text)
-    ours, theirs = set(placeholders(text)), set(placeholders(translation))
+    ours, theirs = takes(text), takes(translation)
     if ours != theirs or mistake(translation) is not None:
         report.add(
             "translation-placeholders",
@@ -64,5 +65,12 @@ def _check_translation(text: str, place: Path, language: Catalogue, report: Repo
         )
 
 
-def _told(names: set[tuple[str, str]]) -> str:
-    return ", ".join(f"{{{name}:{kind}}}" if kind else f"{{{name}}}" for name, kind in sorted(names)) or "–"
+def _told(names: Collection[tuple[str, str]]) -> str:
+    return ", ".join(map(_written, sorted(names))) or "–"
+
+
+def _written(placeholder: tuple[str, str]) -> str:
+    name, kind = placeholder
+    if kind in template.RETURNING:
+        name, kind = kind, name
+    return f"{{{name}:{kind}}}" if kind else f"{{{name}}}"

@@ -20,6 +20,7 @@ from conversation.outgoing import Render, Replies
 from conversation.timers import Timers
 from conversation.turns import Turns
 from conversation.unasked import Unasked
+from engine.channels import CHANNELS
 from engine.layout import USSD
 from engine.library import Library
 from languages import Languages
@@ -97,7 +98,7 @@ async def process(
             store=store,
             needs=SPECS,
             languages=languages,
-            layouts={"ussd": USSD},
+            layouts=CHANNELS,
             clock=clock,
         )
         await publisher.load()

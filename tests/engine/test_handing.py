@@ -58,7 +58,7 @@ def walker(layout: Layout = CHAT, **outcomes: str) -> Walker:
 
 def handed(**outcomes: str) -> Walker:
     """A person who talks with an operator."""
-    person = walker(**outcomes)
+    person = walker(CHAT, **outcomes)
     person.dial("سلام")
     assert person.session.handed
     person.asked.clear()

@@ -19,7 +19,7 @@ from services.publishing import Report
 from tests.running import ROOT, Phone, Server, within
 
 OLD, NEW = "تماس", "تماس بگیرید"
-GIVEN_UP = "شکایتی ثبت نشد. هر وقت خواستید دوباره بگیرید:"
+GIVEN_UP = "شکایتی ثبت نشد. هر وقت خواستید دوباره {again}"
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def nowhere(flows: Path) -> str:
 
 
 def failing_test(flows: Path) -> str:
-    change(flows / "complaint.yaml", GIVEN_UP, "شکایتی ثبت نشده است. دوباره بگیرید:")
+    change(flows / "complaint.yaml", GIVEN_UP, "شکایتی ثبت نشده است. دوباره {again}")
     return "The screen is not the one that is written"
 
 
