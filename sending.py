@@ -16,6 +16,7 @@ from dispatch.provider import Provider
 from dispatch.providers.email.smtp import Smtp
 from dispatch.providers.sandbox import Sandbox
 from dispatch.providers.sms.kavenegar import Kavenegar
+from dispatch.providers.sms.kavenegar_api import Api
 from dispatch.talking import Talking
 from dispatch.watching import Watcher
 from house import House, cancel, kept, now
@@ -75,9 +76,8 @@ def providers(home: House, stack: AsyncExitStack) -> dict[str, Provider]:
     settings = home.settings
     carriers: dict[str, Provider] = {channel: Sandbox(channel) for channel in ("sms", "voice", "email")}
     if settings.sms_provider == "kavenegar":
-        carriers["sms"] = Kavenegar(
-            home.http, settings.kavenegar_key, settings.kavenegar_sender, settings.kavenegar_url
-        )
+        api = Api(home.http, settings.kavenegar_key, settings.kavenegar_url)
+        carriers["sms"] = Kavenegar(api, settings.kavenegar_sender)
     if settings.email_provider == "smtp":
         try:
             smtp = Smtp(settings.smtp_url, settings.mail_from, clock=now)

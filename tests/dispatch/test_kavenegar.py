@@ -24,7 +24,8 @@ from dispatch.errors import (
     Unsubscribed,
 )
 from dispatch.provider import Accepted, Outgoing, Receipt
-from dispatch.providers.sms.kavenegar import ERRORS, Kavenegar, localid, receptor
+from dispatch.providers.sms.kavenegar import Kavenegar, localid, receptor
+from dispatch.providers.sms.kavenegar_api import ERRORS, Api
 from records.ids import IdMaker
 
 KEY = "6A7B-secret-key"
@@ -34,8 +35,10 @@ ids = IdMaker()
 Answer = Callable[[str, dict[str, str]], Awaitable[web.Response]]
 
 
-def outgoing(to: str = "+989121234567", body: str = "سلام", attempt: int = 1) -> Outgoing:
-    return Outgoing(ids(NOW), "1234567890", "service", to, "", body, attempt, NOW + timedelta(hours=1))
+def outgoing(to: str = "+989121234567", body: str = "سلام", attempt: int = 1, route: str = "") -> Outgoing:
+    return Outgoing(
+        ids(NOW), "1234567890", "service", to, "", body, attempt, NOW + timedelta(hours=1), route=route
+    )
 
 
 def reply(status: int = 200, *entries: dict[str, Any], message: str = "تایید شد") -> web.Response:
@@ -88,7 +91,16 @@ async def kavenegar(vendor: Vendor) -> AsyncIterator[Kavenegar]:
     app = web.Application()
     app.router.add_post("/{path:.*}", vendor.handle)
     async with TestServer(app) as server, ClientSession() as http:
-        yield Kavenegar(http, KEY, "10004346", str(server.make_url("")))
+        yield Kavenegar(Api(http, KEY, str(server.make_url(""))), "10004346")
+
+
+async def test_an_answer_goes_from_the_line_that_was_written_to(vendor: Vendor, kavenegar: Kavenegar) -> None:
+    vendor.answers = [reply(200, entry(1, "09121234567"))]
+    await kavenegar.send([outgoing(route="sms-30002225")])
+    assert vendor.asked[0][1]["sender"] == "30002225"
+    vendor.answers = [reply(200, entry(2, "09121234567"), entry(3, "09127654321"))]
+    await kavenegar.send([outgoing(route="sms-30002225"), outgoing("+989127654321")])
+    assert json.loads(vendor.asked[1][1]["sender"]) == ["30002225", "10004346"]
 
 
 async def test_one_message(vendor: Vendor, kavenegar: Kavenegar) -> None:
@@ -241,7 +253,7 @@ async def test_throttled_by_http(vendor: Vendor, kavenegar: Kavenegar) -> None:
 
 async def test_nobody_there() -> None:
     async with ClientSession() as http:
-        kavenegar = Kavenegar(http, KEY, "10004346", "http://127.0.0.1:9")
+        kavenegar = Kavenegar(Api(http, KEY, "http://127.0.0.1:9"), "10004346")
         (outcome,) = await kavenegar.send([outgoing()])
     assert isinstance(outcome, Unreachable)
     assert KEY not in outcome.detail
@@ -255,7 +267,7 @@ async def test_a_connection_lost_after_the_request() -> None:
     listener = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     async with ClientSession() as http:
-        (outcome,) = await Kavenegar(http, KEY, "1", f"http://127.0.0.1:{port}").send([outgoing()])
+        (outcome,) = await Kavenegar(Api(http, KEY, f"http://127.0.0.1:{port}"), "1").send([outgoing()])
     listener.close()
     assert isinstance(outcome, Ambiguous)
     assert KEY not in outcome.detail

@@ -12,23 +12,14 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Literal
 
-import aiohttp
 import msgspec
 import structlog
 
-from dispatch.errors import (
-    Ambiguous,
-    DispatchError,
-    Misconfigured,
-    Rejected,
-    Throttled,
-    Unreachable,
-    Unsubscribed,
-)
+from dispatch.errors import Ambiguous, DispatchError, Rejected, Unsubscribed
 from dispatch.provider import Accepted, Outcome, Outgoing, Receipt
+from dispatch.providers.sms.kavenegar_api import Api
 
 # What a message is, by ``status`` of its entry.
 STATUSES: Mapping[int, Literal["sent", "delivered", "failed", "blocked"]] = {
@@ -44,46 +35,10 @@ STATUSES: Mapping[int, Literal["sent", "delivered", "failed", "blocked"]] = {
     100: "sent",  # an id that they do not know, or older than 48 hours: nothing new
 }
 
-# Why a request was refused, by ``status`` of its ``return``. It was not carried out, in part either.
-ERRORS: Mapping[int, type[DispatchError]] = {
-    400: Rejected,  # parameters
-    401: Misconfigured,  # account not active
-    402: Unreachable,  # it failed on their side
-    403: Misconfigured,  # key
-    404: Misconfigured,  # method
-    405: Misconfigured,  # verb
-    406: Rejected,  # empty parameters
-    407: Misconfigured,  # access, address of ours
-    409: Throttled,  # busy
-    411: Rejected,  # receptor
-    412: Misconfigured,  # sender
-    413: Rejected,  # length
-    414: Rejected,  # too many at once
-    416: Misconfigured,  # address of ours
-    417: Rejected,  # date
-    418: Misconfigured,  # credit
-    419: Rejected,  # arrays of different sizes
-    422: Rejected,  # a character
-    424: Misconfigured,  # template
-    426: Misconfigured,  # plan
-    427: Misconfigured,  # line
-    428: Rejected,  # call impossible
-    429: Throttled,  # rate
-    431: Rejected,  # token's form
-    432: Misconfigured,  # template without the token
-    451: Throttled,  # rate
-    607: Misconfigured,  # tag
-}
-
+ANSWERS = "sms-"  # What the routes of inbound SMS begin with.
 AT_ONCE = 8  # Requests under way, where messages go one by one.
-TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
 
 log = structlog.get_logger(__name__)
-
-
-class _Return(msgspec.Struct):
-    status: int
-    message: str | None = None
 
 
 class _Entry(msgspec.Struct):
@@ -93,14 +48,13 @@ class _Entry(msgspec.Struct):
     receptor: str | None = None
 
 
-class _Reply(msgspec.Struct):
-    result: _Return = msgspec.field(name="return")
+class _Sent(msgspec.Struct):
     entries: list[_Entry] | None = None
 
 
 class Kavenegar:
-    """``key`` stands in the path of each request; it is in no error and no log. ``sender`` is the line that
-    messages go from, "" for the account's own default."""
+    """``sender`` is the line that messages go from, "" for the account's own default. An answer to an SMS
+    goes from the line that it came to."""
 
     name = "kavenegar"
     channel = "sms"
@@ -108,18 +62,14 @@ class Kavenegar:
     receipts_batch = 500
     repeatable = True
 
-    def __init__(
-        self, http: aiohttp.ClientSession, key: str, sender: str, url: str = "https://api.kavenegar.com"
-    ) -> None:
-        self._http = http
-        self._key = key
+    def __init__(self, api: Api, sender: str) -> None:
+        self._api = api
         self._sender = sender
-        self._url = url.rstrip("/")
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
         first = [outgoing for outgoing in batch if outgoing.attempt == 1]
         outcomes: dict[bytes, Outcome] = {}
-        if len(first) > 1 and self._sender:  # Together they need a line each.
+        if len(first) > 1 and all(self._line(each) for each in first):  # Together they need a line each.
             try:
                 outcomes = await self._send_together(first)
             except Rejected:
@@ -133,7 +83,7 @@ class Kavenegar:
         return [outcomes[outgoing.id] for outgoing in batch]
 
     async def receipts(self, external_ids: Sequence[str]) -> Mapping[str, Receipt]:
-        reply = await self._post("sms/status", {"messageid": ",".join(external_ids)})
+        reply = await self._api.post("sms/status", {"messageid": ",".join(external_ids)}, _Sent)
         return {
             str(entry.messageid): Receipt(_status(entry), _detail(entry), entry.status not in STATUSES)
             for entry in reply.entries or ()
@@ -142,11 +92,11 @@ class Kavenegar:
     async def _send_together(self, batch: Sequence[Outgoing]) -> dict[bytes, Outcome]:
         form = {
             "receptor": json.dumps([receptor(each.to) for each in batch]),
-            "sender": json.dumps([self._sender for _ in batch]),
+            "sender": json.dumps([self._line(each) for each in batch]),
             "message": json.dumps([each.body for each in batch], ensure_ascii=False),
             "localmessageids": json.dumps([localid(each.id) for each in batch]),
         }
-        reply = await self._post("sms/sendarray", form)
+        reply = await self._api.post("sms/sendarray", form, _Sent)
         # The order of entries is promised nowhere: each is given to a message to the same number.
         entries: defaultdict[str, list[_Entry]] = defaultdict(list)
         for entry in reply.entries or ():
@@ -157,51 +107,24 @@ class Kavenegar:
             outcomes[each.id] = _outcome(found.pop(0)) if found else Ambiguous("no entry in the reply")
         return outcomes
 
+    def _line(self, outgoing: Outgoing) -> str:
+        """The line that a message goes from: its route is ``sms-<line>`` where it answers one."""
+        return outgoing.route.removeprefix(ANSWERS) if outgoing.route.startswith(ANSWERS) else self._sender
+
     async def _send_alone(self, outgoing: Outgoing, slots: asyncio.Semaphore) -> Outcome:
         form = {
             "receptor": receptor(outgoing.to),
             "message": outgoing.body,
             "localid": str(localid(outgoing.id)),
         }
-        if self._sender:
-            form["sender"] = self._sender
+        if line := self._line(outgoing):
+            form["sender"] = line
         try:
             async with slots:
-                reply = await self._post("sms/send", form)
+                reply = await self._api.post("sms/send", form, _Sent)
         except DispatchError as error:
             return error
         return _outcome(reply.entries[0]) if reply.entries else Ambiguous("no entry in the reply")
-
-    async def _post(self, method: str, form: Mapping[str, str]) -> _Reply:
-        url = f"{self._url}/v1/{self._key}/{method}.json"
-        try:
-            async with self._http.post(url, data=form, timeout=TIMEOUT, allow_redirects=False) as response:
-                body = await response.read()
-                status = response.status
-                wait = response.headers.get("Retry-After", "")
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Unreachable(self._redacted(error)) from None
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise Ambiguous(self._redacted(error)) from None
-        retry_after = timedelta(seconds=int(wait)) if wait.isascii() and wait.isdecimal() else None
-        try:
-            reply = msgspec.json.decode(body, type=_Reply, strict=False)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            if status == 429:
-                raise Throttled(f"HTTP {status}", retry_after=retry_after) from None
-            raise Ambiguous(f"HTTP {status} without a reply that can be read") from None
-        if reply.result.status == 200:
-            return reply
-        detail = f"{reply.result.status} {reply.result.message or ''}".strip()[:200]
-        error_class = ERRORS.get(reply.result.status)
-        if error_class is None:
-            log.error("kavenegar.unknown_error", method=method, status=reply.result.status)
-            error_class = Unreachable
-        raise error_class(self._redacted(detail), retry_after=retry_after)
-
-    def _redacted(self, what: object) -> str:
-        words = what if isinstance(what, str) else f"{type(what).__name__}: {what}"
-        return words.replace(self._key, "…")
 
 
 def receptor(to: str) -> str:
