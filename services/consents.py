@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from records import consents as records
@@ -19,6 +20,14 @@ class UnknownPurpose(ValueError):
     """Nobody is asked for a consent to this."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said last, and when."""
+
+    given: bool
+    at: datetime
+
+
 class Consents:
     """Every answer is a row of its own and none is changed: when what was agreed can be shown later."""
 
@@ -31,7 +40,14 @@ class Consents:
         for row in waiting(unit, consents):
             if row["subscriber"] == subscriber and row["purpose"] == purpose:
                 return bool(row["given"])
-        return bool(await records.last(self._database, subscriber, purpose))
+        last = await self.last(subscriber, purpose)
+        return last is not None and last.given
+
+    async def last(self, subscriber: bytes, purpose: str) -> Answer | None:
+        """What the records say that the subscriber answered last; None when never asked."""
+        _check(purpose)
+        found = await records.last(self._database, subscriber, purpose)
+        return None if found is None else Answer(*found)
 
     def set(self, unit: Unit, person: Person, *, now: datetime, purpose: str, given: bool) -> None:
         """Keeps the person's answer, also when it is the one they gave before."""
