@@ -85,6 +85,7 @@ class WebChat:
             trusted_proxies=settings.trusted_proxies,
             clock=now,
             read=self.receipts.read,
+            languages=self.home.languages,
             welcome=webchat.Welcome(text_bytes=webchat.TEXT_BYTES),
         )
         return webchat_routes.routes(door.handle, Origins(frozenset(settings.webchat_origins)))

@@ -38,7 +38,7 @@ _POSITION = 16 + 4 + 16
 
 class Hello(msgspec.Struct, tag="hello"):
     """The first frame. ``token`` as it was given, "" at the first visit; ``after`` the id of the last message
-    that the client has, "" when it has none."""
+    that the client has, "" when it has none; ``language`` that of the page."""
 
     token: str = ""
     after: str = ""
@@ -105,7 +105,7 @@ def read(data: str | bytes) -> Frame:
     return frame
 
 
-def parse(said: Say, raw: bytes, *, visitor: str, route: str, peer: str) -> Incoming:
+def parse(said: Say, raw: bytes, *, visitor: str, route: str, peer: str, language: str = "fa") -> Incoming:
     """The message as it is meant; ``BadMessage`` when it is not taken. Control characters are left out."""
     if not _ID.fullmatch(said.id):
         raise BadMessage("id")
@@ -125,6 +125,7 @@ def parse(said: Say, raw: bytes, *, visitor: str, route: str, peer: str) -> Inco
         chat=True,
         files=tuple(said.files),
         answers=None if pressed is None else (pressed.session, pressed.sequence),
+        language=language,
     )
 
 
@@ -140,8 +141,9 @@ class Button(msgspec.Struct):
 
 class Welcome(msgspec.Struct, tag="welcome", omit_defaults=True):
     """``token`` is to be kept from now on, "" where the one that was sent is still good. ``known``: the token
-    was taken; else this is a new visitor. ``earlier``: there is more than what follows."""
+    was taken; else this is a new visitor. ``visitor`` is the same for each token of one and tells nothing."""
 
+    visitor: str = ""
     token: str = ""
     known: bool = False
     text_bytes: int = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import datetime
 from typing import Protocol
 
@@ -55,6 +55,7 @@ class Door:
         trusted_proxies: Networks,
         clock: Callable[[], datetime],
         read: Callable[[bytes, bytes], None],
+        languages: Container[str],
         welcome: webchat.Welcome,
     ) -> None:
         self._conversation = conversation
@@ -67,6 +68,7 @@ class Door:
         self._trusted_proxies = trusted_proxies
         self._clock = clock
         self._read = read
+        self._languages = languages
         self._welcome = welcome
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -144,6 +146,8 @@ class Door:
         if room.visits.take(self._limits.visits, now):
             return LATER
         self._hub.join(socket, room)
+        if hello.language in self._languages:
+            socket.language = hello.language
         after = webchat.position_of(hello.after) if known and hello.after else None
         part = Part([], False, 0)
         try:
@@ -176,14 +180,15 @@ class Door:
 
     async def _welcomed(self, visitor: Visitor, generation: int, known: bool) -> webchat.Welcome:
         """The welcome, with a token where the visitor has none, or one that has come of age."""
+        party = self._vault.index(webchat.CHANNEL, visitor.id)
         if known and visitor.generation > generation:
             # The first use of a renewed token: the one before it is over from now on.
-            party = self._vault.index(webchat.CHANNEL, visitor.id)
             await self._chat.renew(party, visitor.generation, self._clock())
         token = ""
         if not known or visitor.renew:
             token = self._tokens.issue(visitor.id, visitor.generation + known, self._clock())
-        return msgspec.structs.replace(self._welcome, token=token, known=known)
+        name = party.hex()[:16]
+        return msgspec.structs.replace(self._welcome, visitor=name, token=token, known=known)
 
     # Messages.
 
@@ -194,7 +199,14 @@ class Door:
             await socket.send(webchat.encode(webchat.Slow(said.id, round(wait + 0.05, 1))))
             return
         try:
-            incoming = webchat.parse(said, data.encode(), visitor=room.visitor, route=ROUTE, peer=socket.peer)
+            incoming = webchat.parse(
+                said,
+                data.encode(),
+                visitor=room.visitor,
+                route=ROUTE,
+                peer=socket.peer,
+                language=socket.language,
+            )
         except BadMessage as error:
             await socket.send(webchat.encode(webchat.Refused(said.id, error.reason)))
             return

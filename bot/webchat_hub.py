@@ -90,8 +90,8 @@ class Socket:
     the last turn that it has expects an answer. ``waiting`` is the message under way."""
 
     __slots__ = (
-        "address", "behind", "busy", "checked", "frames", "here", "live", "open", "peer", "position", "room",
-        "seen", "stalled", "transport", "waiting", "ws",
+        "address", "behind", "busy", "checked", "frames", "here", "language", "live", "open", "peer",
+        "position", "room", "seen", "stalled", "transport", "waiting", "ws",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +110,7 @@ class Socket:
         self.busy = False
         self.here = False
         self.waiting = ""
+        self.language = "fa"
         self.seen = self.checked = now
         self.stalled = 0.0
 

@@ -47,7 +47,8 @@ class Incoming(msgspec.Struct, frozen=True):
     id, and its sequence. Where that is not the session's last turn, the press changes nothing.
 
     ``doubtful``: the channel cannot tell whether this is the session's last request again (SMPP, after a lost
-    connection). Where ``raw`` is the same, it is taken for that.
+    connection). Where ``raw`` is the same, it is taken for that. ``language`` (one that there is a catalogue
+    for) is what somebody new is spoken to in, where the channel knows better than Persian.
     """
 
     caller: Caller
@@ -63,6 +64,7 @@ class Incoming(msgspec.Struct, frozen=True):
     files: tuple[str, ...] = ()
     answers: tuple[bytes, int] | None = None
     doubtful: bool = False
+    language: str = "fa"
 
 
 class Departure(msgspec.Struct, frozen=True):

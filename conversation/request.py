@@ -37,6 +37,7 @@ class Request:
             kind=kind,
             party=vault.index(kind, caller.address),
             received=now,
+            language=incoming.language,
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
+SHARED = Path(__file__).parent / "static"
 TYPES: Mapping[str, str] = {
     ".html": "text/html",
     ".css": "text/css",
@@ -41,5 +42,6 @@ class File:
 
 
 def folder(path: Path, headers: Mapping[str, str] = SECURITY) -> Mapping[str, File]:
-    """The files of a folder that a page may ask for, by name."""
-    return {each.name: File(each, headers) for each in path.iterdir() if each.suffix in TYPES}
+    """The files of a folder that a page may ask for, by name, and those that all pages share."""
+    paths = [*SHARED.iterdir(), *path.iterdir()]
+    return {each.name: File(each, headers) for each in paths if each.suffix in TYPES}
