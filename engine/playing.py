@@ -16,7 +16,7 @@ from engine.library import Library
 from engine.needs import FAILED, SLOW
 from engine.session import Session, Value, read, serialise
 from engine.talks import Answered, Step, Test
-from engine.turn import Input, Language, Met, Need, Turn
+from engine.turn import Input, Language, Met, Need, Screen, Turn
 
 
 class Stopped(Exception):
@@ -40,6 +40,7 @@ class Player:
         self.layout = layouts.get(test.channel) or Layout(test.channel, septets=None, units=None)
         self.now = test.now
         self.session: Session | None = None
+        self.turn: Turn | None = None
         self.left = list(test.needs)
 
     def take(self, step: Step) -> Turn:
@@ -48,11 +49,45 @@ class Player:
             case "dial":
                 code = f"*{segments(step.text)[0]}#" if segments(step.text) else step.text
                 return self.give(self.opened(code), Input("start", step.text))
-            case "say":
+            case "start":
                 return self.give(self.opened(""), Input("start", step.text))
+            case "say" if not (self.layout.again and self.open):
+                return self.give(self.opened(""), Input("start", step.text))
+            case "press":
+                return self.give(self.going_on(), Input("text", self.button(step.text)))
+            case "event":
+                return self.give(self.going_on(), Input("event", step.text))
             case "wait":
                 return self.wait(seconds(step.text))
         return self.give(self.going_on(), Input("text", step.text))
+
+    def shown(self, turn: Turn) -> str:
+        """The screen as the person sees it: buttons in brackets, a line for each option and one for the ways
+        out."""
+        screen = turn.screen
+        if not self.layout.buttons:
+            return screen.text
+        lines = [screen.body, *(f"[{option.label}]" for option in screen.options)]
+        lines.append(" ".join(f"[{way.label}]" for way in screen.ways))
+        return "\n".join(line for line in lines if line)
+
+    @property
+    def open(self) -> bool:
+        """Whether a session is there to go on with."""
+        return self.session is not None and not self.session.finished
+
+    def button(self, label: str) -> str:
+        """What a button of the present screen sends."""
+        screen = self.turn.screen if self.turn is not None else Screen("", "")
+        buttons = (*screen.options, *screen.ways) if self.layout.buttons else ()
+        found = next((each.key for each in buttons if fold(each.label) == fold(label)), None)
+        if found is None:
+            labels = "، ".join(each.label for each in buttons) or "–"
+            raise Stopped(
+                f"دکمه «{label}» روی صفحه نیست؛ دکمه‌ها: {labels}",
+                f'There is no button "{label}" on the screen, but: {labels}',
+            )
+        return found
 
     def opened(self, code: str) -> Session:
         """A new session. It may go on with the one before, if that was cut off: as on a second dial."""
@@ -66,18 +101,19 @@ class Player:
         session = Session(
             id=b"test",
             language=before.language if before is not None else test.language,
-            verified=True,
+            verified=test.verified,
             caller=test.caller,
             channel=test.channel,
             code=code,
         )
-        if before is not None and not before.finished and before.code == code:
+        cut_off = before is not None and not before.finished and before.code == code
+        if before is not None and cut_off and not self.layout.again:
             session.parked = before.parked or (before.frames if before.sequence > 1 else [])
         return session
 
     def going_on(self) -> Session:
         """The session as it stands."""
-        if self.session is None or self.session.finished:
+        if self.session is None or not self.open:
             raise Stopped(
                 "گفتگو تمام شده است و این گام جایی ندارد", "The conversation is over before this step"
             )
@@ -113,6 +149,7 @@ class Player:
         except Fault as fault:
             raise Stopped(f"جریان درمانده است: {fault}", f"The flow is stuck: {fault}") from fault
         self.session = read(serialise(session))
+        self.turn = turn
         return turn
 
     def meet(self, need: Need) -> Met:

@@ -526,7 +526,19 @@ TESTS: dict[str, Place] = {
                     "The person's language; fa where it is not said.",
                 ),
                 Key("channel", CHANNEL, "کانال؛ بدون آن ussd", "The channel; ussd where it is not said."),
-                Key("caller", CALLER, "شماره شخص", "The person's number."),
+                Key(
+                    "channels",
+                    Listed(CHANNEL, len(CHANNELS)),
+                    "به جای channel: همین گفتگو در هر یک از این کانال‌ها، با همین صفحه‌ها",
+                    "In place of channel: the same conversation on each of these, with the same screens.",
+                ),
+                Key("caller", CALLER, "شماره یا نشانی شخص", "The person's number or address."),
+                Key(
+                    "verified",
+                    FLAG,
+                    "آیا کانال شماره را تأیید می‌کند؛ بدون آن در ussd و sms آری",
+                    "Whether the channel vouches for the number; on ussd and sms where it is not said.",
+                ),
                 Key("now", MOMENT, "زمان آغاز گفتگو", "When the conversation begins."),
                 Key(
                     "needs",
@@ -554,14 +566,38 @@ TESTS: dict[str, Place] = {
         ),
         Place(
             "step",
-            "یک گام: درست یکی از dial و say و phone و wait، و آنچه سپس دیده می‌شود.",
-            "One step: exactly one of dial, say, phone and wait, and what is seen then.",
+            "یک گام: درست یکی از dial و start و say و phone و press و wait و event، و آنچه سپس دیده می‌شود.",
+            "One step: exactly one of dial, start, say, phone, press, wait and event, and what is seen then.",
             (
                 Key("dial", ANSWER, "کدی که گرفته می‌شود", "A code that is dialled."),
-                Key("say", ANSWER, "کلمه‌ای که گفتگو را باز می‌کند", "A word that opens the conversation."),
+                Key(
+                    "start",
+                    ANSWER,
+                    "فرمانی که هر چه باز است رها می‌کند و از نو می‌آغازد، مانند /start در تلگرام",
+                    "A command that leaves whatever is open and begins anew, as /start on Telegram.",
+                ),
+                Key(
+                    "say",
+                    ANSWER,
+                    "آنچه شخص می‌نویسد: اگر گفتگویی باز نباشد کلمه‌ای که بازش می‌کند، وگرنه پاسخ",
+                    "What the person writes: the word that opens a conversation when none is open, else an "
+                    "answer.",
+                ),
                 Key("phone", ANSWER, "پاسخی که فرستاده می‌شود", "An answer that is sent."),
+                Key("press", ANSWER, "متن دکمه‌ای که فشرده می‌شود", "What the button says that is pressed."),
                 Key("wait", DURATION, "مدتی که پاسخی نمی‌رسد", "A time without an answer."),
-                Key("screen", SCREEN, "متن روی گوشی، حرف به حرف", "The text on the phone, letter by letter."),
+                Key(
+                    "event",
+                    OUTCOME,
+                    "آنچه برای گفتگو با کارشناس رخ می‌دهد: closed یا late",
+                    "What happens to the talk with an operator: closed or late.",
+                ),
+                Key(
+                    "screen",
+                    SCREEN,
+                    "متن روی گوشی، حرف به حرف؛ دکمه‌ها هر کدام در […]",
+                    "The text on the phone, letter by letter; buttons in […].",
+                ),
                 Key("ends", FLAG, "true یعنی گفتگو تمام شده است", "true: the conversation is over."),
                 Key("outcome", OUTCOME, "نتیجه گفتگو", "The conversation's outcome."),
             ),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +16,11 @@ from engine.schema import TESTS, Inside
 from engine.session import Value
 from engine.shapes import Shaper
 
-ACTS = ("dial", "say", "phone", "wait")
+ACTS = ("dial", "start", "say", "phone", "press", "wait", "event")
+OPENING = ("dial", "start", "say")
+
+# Where a person is known by a number, for which the channel vouches; elsewhere by an id of the channel's.
+_BY_NUMBER = ("ussd", "sms", "voice")
 
 # A Monday noon in Tehran, for tests that name no time.
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -44,8 +48,7 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """``act``: dial, say, phone (an answer) or wait (a time-out), with its ``text``. What is None is not
-    compared."""
+    """``act`` is one of ``ACTS``, with its ``text``. What is None is not compared."""
 
     act: str
     text: str
@@ -58,12 +61,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One conversation."""
+    """One conversation on one channel. A test of several channels is one of these for each, with the same
+    steps; ``name`` tells the channel then."""
 
     name: str
     language: str
     channel: str
     caller: str
+    verified: bool
     now: datetime
     needs: tuple[Answered, ...]
     steps: tuple[Step, ...]
@@ -89,35 +94,43 @@ def read_tests(text: str, path: str) -> tuple[list[Test], list[Finding]]:
         _check_steps(read, shaper)
     if report.findings:
         return [], report.findings
-    nodes = enumerate(_elements(root.values["tests"]))
-    return [_test(read["tests"][number], node, shaper, number) for number, node in nodes], []
+    return [
+        test
+        for number, node in enumerate(_elements(root.values["tests"]))
+        for test in _tests(read["tests"][number], node, shaper, number)
+    ], []
 
 
 def _check_steps(read: Mapping[str, Any], shaper: Shaper) -> None:
     for number, test in enumerate(read["tests"]):
         for place, step in enumerate(test["talk"]):
             acts = [act for act in ACTS if act in step]
-            if len(acts) != 1 or (place == 0 and acts[0] not in ("dial", "say")):
+            if len(acts) != 1 or (place == 0 and acts[0] not in OPENING):
                 shaper.found("step-kind", ("tests", number, "talk", place), kinds=", ".join(ACTS))
 
 
-def _test(data: Mapping[str, Any], node: Node, shaper: Shaper, number: int) -> Test:
+def _tests(data: Mapping[str, Any], node: Node, shaper: Shaper, number: int) -> Iterator[Test]:
     place: Path = ("tests", number)
     talk = node.values["talk"] if isinstance(node, Keyed) else None
-    return Test(
-        data["test"],
-        data.get("language", "fa"),
-        data.get("channel", "ussd"),
-        data.get("caller", "+989121234567"),
-        data.get("now", NOW),
-        tuple(
-            _answered(need, met, shaper.lines[*place, "needs", order])
-            for order, needs in enumerate(data.get("needs", ()))
-            for need, met in needs.items()
-        ),
-        tuple(map(_step, data["talk"], _elements(talk))),
-        shaper.lines[place],
+    needs = tuple(
+        _answered(need, met, shaper.lines[*place, "needs", order])
+        for order, needs in enumerate(data.get("needs", ()))
+        for need, met in needs.items()
     )
+    steps = tuple(map(_step, data["talk"], _elements(talk)))
+    for channel in data.get("channels", (data.get("channel", "ussd"),)):
+        numbered = channel in _BY_NUMBER
+        yield Test(
+            f"{data['test']} ({channel})" if "channels" in data else data["test"],
+            data.get("language", "fa"),
+            channel,
+            data.get("caller", "+989121234567" if numbered else "70001"),
+            data.get("verified", numbered),
+            data.get("now", NOW),
+            needs,
+            steps,
+            shaper.lines[place],
+        )
 
 
 def _answered(need: str, met: Mapping[str, Any], line: int) -> Answered:

@@ -16,7 +16,7 @@ WRONG_ANSWER = _("این پاسخ پذیرفته نشد. دوباره بنویس
 TOO_LONG = _("پاسخ بلندتر از اندازه است. کوتاه‌تر بنویسید.")
 # How a person comes back (``engine.returning``), as the end of a sentence.
 DIAL = _("بگیرید:\n{code}")
-SEND = _("«{word}» را بفرستید")
+SEND = _("«{word}» را بفرستید.")
 
 GIVEN_UP = _("پاسخ درستی نرسید. برای شروع دوباره {again:main}")
 UNKNOWN_CODE = _("این کد شناخته نشد. کد را درست بگیرید.")

@@ -15,7 +15,7 @@ ENGLISH = Plain(
     "en",
     {
         "بگیرید:\n{code}": "dial:\n{code}",
-        "«{word}» را بفرستید": 'send "{word}"',
+        "«{word}» را بفرستید.": 'send "{word}".',
         "نشد. {again}": "It failed. To try again, {again}",
     },
 )
@@ -75,8 +75,8 @@ def test_a_flow_with_several_codes_tells_the_one_of_this_dialog() -> None:
 @pytest.mark.parametrize("channel", ["telegram", "bale", "webchat", "sms"])
 def test_where_people_write(channel: str) -> None:
     layout = CHANNELS[channel]
-    assert last("سلام", "", layout=layout) == "نشد. «منو» را بفرستید"
-    shown = "پیگیری:\n«پیگیری» را بفرستید\nشروع:\n«منو» را بفرستید\nبعداً «منو» را بفرستید"
+    assert last("سلام", "", layout=layout) == "نشد. «منو» را بفرستید."
+    shown = "پیگیری:\n«پیگیری» را بفرستید.\nشروع:\n«منو» را بفرستید.\nبعداً «منو» را بفرستید."
     assert last("پیگیری", "", layout=layout) == shown
 
 
@@ -84,7 +84,7 @@ def test_a_word_in_the_letters_of_the_language() -> None:
     person = Walker(FLOWS, layout=CHAT, languages={"fa": Plain(), "en": ENGLISH})
     person.session.language = "en"
     person.dial("hello")
-    assert person.say("x") == 'It failed. To try again, send "hello"'
+    assert person.say("x") == 'It failed. To try again, send "hello".'
     person = Walker(FLOWS, layout=ROOMY, languages={"fa": Plain(), "en": ENGLISH})
     person.session.language = "en"
     person.dial("*733#")
@@ -93,7 +93,7 @@ def test_a_word_in_the_letters_of_the_language() -> None:
 
 def test_a_flow_that_nothing_opens_tells_the_way_to_everything() -> None:
     run = library(MAIN.replace("home: {ask: خانه, save: x, go: bye}", "home: {run: silent, go: bye}"), SILENT)
-    for layout, shown in ((ROOMY, "نشد. بگیرید:\n*733#"), (CHAT, "نشد. «شروع» را بفرستید")):
+    for layout, shown in ((ROOMY, "نشد. بگیرید:\n*733#"), (CHAT, "نشد. «شروع» را بفرستید.")):
         person = Walker(run, layout=layout)
         person.dial("سلام")
         assert person.say("پاسخ").startswith(shown)
@@ -105,7 +105,7 @@ def test_the_engines_own_words_say_it_too() -> None:
             "home: {ask: خانه, save: x, go: bye}", "home: {menu: خانه, go: bye, options: [{label: p}]}"
         )
     )
-    for layout, shown in ((USSD, "بگیرید:\n*733#"), (CHAT, "«منو» را بفرستید")):
+    for layout, shown in ((USSD, "بگیرید:\n*733#"), (CHAT, "«منو» را بفرستید.")):
         person = Walker(menu, layout=layout)
         person.dial("سلام")
         for _time in range(5):
@@ -116,7 +116,7 @@ def test_the_engines_own_words_say_it_too() -> None:
     assert person.time_out().endswith("بگیرید:\n*733#")
     person = Walker(menu, layout=replace(CHAT, silent=False))
     person.dial("سلام")
-    assert person.time_out().endswith("«منو» را بفرستید")
+    assert person.time_out().endswith("«منو» را بفرستید.")
 
 
 def test_a_value_cannot_pretend_to_be_a_way_back() -> None:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.channels import CHANNELS
 from engine.layout import USSD
 from engine.library import Library
+from engine.needs import NeedSpec
 from engine.reader import read_flow
 from engine.transcripts import TestResult, record, run_tests
 from tests.engine.test_lint import flow
@@ -308,3 +310,150 @@ def test_no_file_of_tests_brings_it_down(data: st.DataObject) -> None:
     assert recorded(again) == again
     passed = [(each.name, each.passed) for each in results]
     assert all(after.passed or not before for (_name, before), after in zip(passed, run(again), strict=True))
+
+
+# Channels.
+
+HANDOVER = NeedSpec("handover.request", "", "", {"topic": True}, {"accepted": ()})
+SAY = NeedSpec("handover.say", "", "", {"text": True}, {"ok": (), "closed": ()})
+
+CHAT_LIBRARY = Library.of(
+    [
+        flow(
+            "a: {menu: خانه, go: b, save: x, options: [{label: یک}, {label: دو, go: c}]}\n"
+            "b: {end: 'برگزیدید {x}. {again}'}\n"
+            "c: {handover: بنویسید, callback: زنگ می‌زنیم, topic: t, go: {closed: d, else: d}}\n"
+            "d: {ask: چطور بود؟, save: y, go: e}\ne: {end: ممنون}",
+            "main",
+            'opens: {keywords: [شروع], codes: ["*1#"]}\n',
+        )
+    ],
+    {need.name: need for need in (HANDOVER, SAY)},
+)
+
+
+def chat(text: str) -> list[TestResult]:
+    return run_tests(CHAT_LIBRARY, dedent(text), "flows/tests/main.yaml", LANGUAGES, CHANNELS)
+
+
+def passed(text: str) -> list[str]:
+    results = chat(text)
+    assert [each.difference for each in results if not each.passed] == []
+    return [each.name for each in results]
+
+
+def test_one_conversation_on_several_channels_shows_its_buttons() -> None:
+    text = """\
+        tests:
+          - test: x
+            channels: [telegram, bale, webchat]
+            talk:
+              - say: سلام
+                screen: |
+                  خانه
+                  [یک]
+                  [دو]
+              - press: یک
+                screen: برگزیدید یک. «شروع» را بفرستید.
+                ends: true
+              - say: یک
+                screen: |
+                  خانه
+                  [یک]
+                  [دو]
+              - phone: "1"
+                ends: true
+        """
+    assert passed(text) == ["x (telegram)", "x (bale)", "x (webchat)"]
+    assert [each.passed for each in chat(text.replace("webchat", "sms"))] == [True, True, False]
+
+
+def test_recording_several_channels_writes_the_screens_of_the_first() -> None:
+    text = dedent("""\
+        tests:
+          - test: x
+            channels: [bale, sms]
+            talk:
+              - say: سلام
+                screen: "?"
+              - phone: "2"
+                screen: "?"
+        """)
+    needs = "channels: [bale, sms]\n    needs: [{handover.request: {outcome: accepted}}]"
+    text = text.replace("channels: [bale, sms]", needs)
+    again = record(CHAT_LIBRARY, text, "flows/tests/main.yaml", LANGUAGES, CHANNELS)
+    assert "        [دو]" in again
+    assert again.rstrip().endswith("بنویسید")
+
+
+def test_a_talk_with_an_operator() -> None:
+    text = """\
+        tests:
+          - test: x
+            channel: {channel}
+            needs: {needs}
+            talk:
+              - say: شروع
+              - say: "2"
+                {last}
+        """
+    asks = "[{handover.request: {outcome: accepted}}]"
+    passed(text.format(channel="sms", needs=asks, last="screen: زنگ می‌زنیم\n                ends: true"))
+    rest = """screen: بنویسید
+                ends: false
+              - say: کمک
+                screen: ""
+                ends: false
+              - event: closed
+                screen: |
+                  چطور بود؟
+                  [منو]
+              - say: خوب
+                screen: ممنون
+                ends: true"""
+    rest = rest.replace("                  [منو]\n", "")
+    says = "[{handover.request: {outcome: accepted}}, {handover.say: {with: {text: کمک}, outcome: ok}}]"
+    passed(text.format(channel="telegram", needs=says, last=rest))
+
+
+@pytest.mark.parametrize(
+    ("reason", "steps"),
+    [
+        ('There is no button "سه" on the screen, but: یک، دو', "[{say: سلام}, {press: سه}]"),
+        ("The flow is stuck: closed", "[{say: سلام}, {event: closed}]"),
+        ("The conversation is over before this step", "[{say: سلام}, {phone: '1'}, {phone: '1'}]"),
+    ],
+)
+def test_what_cannot_be_done_on_a_chat(reason: str, steps: str) -> None:
+    [result] = chat(f"tests: [{{test: x, channel: bale, talk: {steps}}}]")
+    assert reason in result.en
+
+
+def test_where_there_are_no_buttons_none_is_pressed() -> None:
+    [result] = chat("tests: [{test: x, channel: sms, talk: [{say: سلام}, {press: یک}]}]")
+    assert "but: –" in result.en
+
+
+def test_a_command_leaves_what_is_open_and_an_opened_chat_is_answered() -> None:
+    passed(
+        """\
+        tests:
+          - test: x
+            channel: telegram
+            talk:
+              - start: ""
+                screen: |
+                  خانه
+                  [یک]
+                  [دو]
+              - start: شروع
+                screen: |
+                  خانه
+                  [یک]
+                  [دو]
+              - wait: 24h
+                screen: ""
+                ends: true
+                outcome: expired
+        """
+    )
