@@ -36,6 +36,8 @@ WIDE = 16  # Characters of a label from which on it has a row of its own.
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,64})(?:@\w+)?(?:\s+(.*))?", re.DOTALL)
 _BUTTON = re.compile(r"([0-9a-f]{12})\.([0-9a-f]{1,8})\.([0-9]{1,3})")
 
+_KINDS = frozenset({"message", "callback_query", "my_chat_member", "channel_post"})
+
 Kind = Literal["photo", "document", "voice", "audio", "video"]
 
 
@@ -150,7 +152,7 @@ def parse(raw: bytes, line: Line) -> Update:
     try:
         update = _read(raw)
     except (msgspec.ValidationError, UnicodeDecodeError):
-        return _parse_other(raw, line)  # It may be readable otherwise.
+        return _parse_other(raw, line, None)  # It may be readable otherwise.
     except (msgspec.DecodeError, RecursionError):
         raise Unreadable("not JSON") from None
     message, query = update.message, update.callback_query
@@ -161,7 +163,7 @@ def parse(raw: bytes, line: Line) -> Update:
         return _said(_caller(line, message.chat.id, sender.id), message.text, raw, update.update_id)
     if query is not None and query.data is not None:
         return _pressed(query, raw, update.update_id, line)
-    return _parse_other(raw, line)
+    return _parse_other(raw, line, update)
 
 
 def _said(caller: Caller, text: str, raw: bytes, update: int) -> Incoming:
@@ -200,15 +202,25 @@ def _caller(line: Line, chat: int, person: int) -> Caller:
     return Caller(channel, line.route, str(chat), str(person), CHANNELS[channel])
 
 
-def _parse_other(raw: bytes, line: Line) -> Update:
-    """What is neither a text nor a press."""
+def _parse_other(raw: bytes, line: Line, shape: _Update | None) -> Update:
+    """What is neither a text nor a press. ``shape`` is as much of it as could be read."""
     try:
         data = msgspec.json.decode(raw)
-        update = telegram.Update.de_json(data, line.bot)
-        return _meaning(update, raw, line)
+        if type(data) is not dict or type(data.get("update_id")) is not int:
+            raise Unreadable("not an update")
+        if _KINDS.isdisjoint(data):
+            return Ignored("a kind of update that we do not ask for")
+        return _meaning(telegram.Update.de_json(data, line.bot), raw, line)
+    except Unreadable:
+        raise
     except Exception as error:
-        # python-telegram-bot raises whatever a wrong type leads to: its update is unreadable, no more.
-        raise Unreadable(type(error).__name__) from None
+        # python-telegram-bot raises whatever a wrong type leads to, and wants fields that messengers of older
+        # versions of the Bot API do not send. Who wrote something is told that it was not understood.
+        message = shape.message if shape is not None else None
+        if shape is None or message is None or message.sender is None or message.chat.type != "private":
+            raise Unreadable(type(error).__name__) from None
+        caller = _caller(line, message.chat.id, message.sender.id)
+        return Other(_said(caller, "", raw, shape.update_id))
 
 
 def _meaning(update: telegram.Update, raw: bytes, line: Line) -> Update:
@@ -218,7 +230,7 @@ def _meaning(update: telegram.Update, raw: bytes, line: Line) -> Update:
     if posted is None:
         if update.callback_query is not None:
             return Ignored("a button of ours no more", press=str(update.callback_query.id))
-        return Ignored("a kind of update that we do not ask for")
+        return Ignored("nothing that we know")
     if posted.chat.type != telegram.Chat.PRIVATE:
         if posted.left_chat_member is not None:
             return Ignored("somebody left a group")

@@ -1,8 +1,8 @@
 """The other side of a bot: a server that speaks the Bot API as its page describes it, and people who chat.
 
-Written from core.telegram.org/bots/api alone, without our parsers. It confirms and repeats updates as Telegram
-does: polled ones by ``offset``, those of webhooks in order for each chat until they are answered 2xx; of two
-who poll, the earlier is told 409.
+Written from core.telegram.org/bots/api alone, without our parsers. It confirms and repeats updates as
+Telegram does: polled ones by ``offset``, those of webhooks in order for each chat until they are answered
+2xx; of two who poll, the earlier is told 409.
 """
 
 from __future__ import annotations
@@ -243,8 +243,9 @@ class Messenger:
         end = time.monotonic() + float(given.get("timeout") or 0)
         while not bot.pending and (left := end - time.monotonic()) > 0 and not mine.done():
             bot.arrived.clear()
-            waiting = asyncio.create_task(bot.arrived.wait())
-            await asyncio.wait([waiting, mine], timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            waiting: asyncio.Future[Any] = asyncio.ensure_future(bot.arrived.wait())
+            both: list[asyncio.Future[Any]] = [waiting, mine]
+            await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
         if mine.done():
             return refusal(409, "Conflict: terminated by other getUpdates request")
@@ -257,7 +258,7 @@ class Messenger:
 
 
 def _chat_of(update: dict[str, Any]) -> int:
-    content = next((value for name, value in update.items() if name != "update_id"), {})
+    content: Any = next((value for name, value in update.items() if name != "update_id"), {})
     message = content.get("message", content) if isinstance(content, dict) else {}
     chat = message.get("chat", {}) if isinstance(message, dict) else {}
     return int(chat.get("id", 0))
