@@ -71,7 +71,7 @@ _encode = msgspec.json.Encoder().encode
 class _Standing:
     """How a bot may send at present. ``until`` is when it may again, and ``why`` not before; ``chats`` are
     those that were told to wait, and until when; ``failures`` in a row found nobody. ``trying``: one message
-    finds out whether somebody is there again."""
+    finds out whether somebody is there again. ``told``: what the log says of it, until it goes well again."""
 
     line: Line
     pace: Pace
@@ -80,6 +80,7 @@ class _Standing:
     chats: dict[str, float] = field(default_factory=dict)
     failures: int = 0
     trying: bool = False
+    told: str = ""
 
 
 class BotApi:
@@ -194,6 +195,9 @@ class BotApi:
     def _outcome(self, bot: _Standing, chat: str, answer: Answer) -> Outcome:
         if answer.ok or DONE_ALREADY in answer.description:
             bot.line.accept()
+            if bot.told:
+                log.warning("bot sends again", bot=bot.line.route)
+                bot.told = ""
             try:
                 return Accepted(f"{chat}:{_read_sent(answer.result).message_id}")
             except msgspec.MsgspecError:
@@ -234,5 +238,8 @@ class BotApi:
         return self._rest(bot, Away(detail), seconds)
 
     def _rest(self, bot: _Standing, why: DispatchError, seconds: float) -> DispatchError:
+        if bot.told != why.name:
+            bot.told = why.name
+            log.warning("bot left alone", bot=bot.line.route, error=why.name, why=why.detail, seconds=seconds)
         bot.why, bot.until = why, self._clock() + seconds
         return type(why)(why.detail, retry_after=timedelta(seconds=seconds))
