@@ -12,7 +12,7 @@ from aiohttp import web
 
 import sandbox
 import watching
-from bot import telegram
+from bot import sms, telegram
 from chatting import WebChat
 from conversation.conversation import Conversation
 from conversation.fallback import SORRY, fallback
@@ -30,6 +30,7 @@ from sending import dispatching
 from services.publishing import tell
 from settings import SettingError
 from smpp.endpoint import BindKind, Timing, read_url
+from texting import Texting
 from ussd import door
 from ussd.exchange import Route
 from ussd.smpp_door import SmppDoor
@@ -39,7 +40,11 @@ from web.access import RouteSecret
 log = structlog.get_logger()
 
 # The channels whose replies leave through the outbox: a line each.
-RENDERS: Mapping[str, Render] = {"telegram": telegram.render, "bale": telegram.render}
+RENDERS: Mapping[str, Render] = {
+    "telegram": telegram.render,
+    "bale": telegram.render,
+    sms.CHANNEL: sms.render,
+}
 
 
 @asynccontextmanager
@@ -63,8 +68,9 @@ async def serving(home: House) -> AsyncIterator[int]:
         at_work = [asyncio.create_task(kept(work)) for work in (timers.run, handovers.run, follow)]
         stack.push_async_callback(cancel, at_work)
         bots = Bots.of(home, conversation)
+        texting = Texting.of(home, conversation)
         runner = web.AppRunner(
-            application(home, conversation, chat, bots),
+            application(home, conversation, chat, bots, texting),
             access_log=None,
             handle_signals=False,
             shutdown_timeout=settings.turn_deadline + 1,
@@ -75,6 +81,7 @@ async def serving(home: House) -> AsyncIterator[int]:
         # Taken apart in this order: no new request, also on connections that are kept open; requests under
         # way are answered; turns without a request end; then everything else stops.
         stack.push_async_callback(conversation.settled)
+        await stack.enter_async_context(texting.at_work())
         stack.push_async_callback(runner.cleanup)
         if settings.smpp_ussd.url:
             await stack.enter_async_context(smpp_door(home, conversation))
@@ -126,7 +133,11 @@ def conversation_of(home: House, chat: WebChat | None = None) -> Conversation:
 
 
 def application(
-    home: House, conversation: Conversation, chat: WebChat | None = None, bots: Bots | None = None
+    home: House,
+    conversation: Conversation,
+    chat: WebChat | None = None,
+    bots: Bots | None = None,
+    texting: Texting | None = None,
 ) -> web.Application:
     """Every route, each beside its rule."""
     settings = home.settings
@@ -152,6 +163,8 @@ def application(
     app.add_routes(watching.routes(home))
     if bots is not None:
         app.add_routes(bots.routes())
+    if texting is not None:
+        app.add_routes(texting.routes())
     if chat is not None:
         app.add_routes(chat.routes(conversation))
         app.on_shutdown.append(chat.send_away)

@@ -111,6 +111,13 @@ def _networks(value: str) -> Networks:
         raise ValueError("addresses or networks joined by commas, such as 10.0.0.7,192.0.2.0/24") from None
 
 
+def _lines(value: str) -> tuple[str, ...]:
+    lines = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not all(re.fullmatch(r"\+?[0-9]{3,20}", line) for line in lines):
+        raise ValueError("a list of lines such as 10004346,30002225")
+    return lines
+
+
 def _options(value: str) -> tuple[tuple[str, str], ...]:
     pairs = [part.partition("=") for part in value.split(",") if part.strip()]
     if not all(name.strip() and equals for name, equals, _text in pairs):
@@ -274,6 +281,20 @@ class Settings:
     kavenegar_url: str = setting(
         "https://api.kavenegar.com", _url("http", "https"), "where Kavenegar answers"
     )
+    sms_lines: tuple[str, ...] = setting(
+        (),
+        _lines,
+        "lines that people write SMS to, joined by commas; without it KAVENEGAR_SENDER, else whichever",
+    )
+    sms_inbound_secret: str = setting(
+        "", _text, "secret that the provider sends with inbound SMS (query `secret`)", secret=True
+    )
+    sms_inbound_addresses: Networks = setting((), _networks, "addresses that inbound SMS come from")
+    sms_inbound_every: float | None = setting(
+        None,
+        _seconds,
+        "seconds between questions to Kavenegar for inbound SMS; without it they come by callback alone",
+    )
     voice_provider: str = setting("sandbox", _choice("sandbox"), "who makes voice calls")
     email_provider: str = setting("sandbox", _choice("sandbox", "smtp"), "who sends e-mail")
     smtp_url: str = setting(
@@ -339,6 +360,11 @@ class Settings:
     @property
     def chats(self) -> bool:
         return self.embedded if self.webchat is None else self.webchat
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The lines that people write SMS to; empty where each that is written to is ours."""
+        return self.sms_lines or ((self.kavenegar_sender,) if self.kavenegar_sender else ())
 
     @property
     def sandboxed(self) -> tuple[str, ...]:
@@ -428,7 +454,8 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {f"USSD_{gateway}_{each.name}".upper() for gateway in GATEWAYS for each in fields(RouteSettings)}
     known |= {f"{platform}_{each.name}".upper() for platform in PLATFORMS for each in fields(BotSettings)}
     known |= {f"SMPP_USSD_{each.name}".upper() for each in fields(SmppSettings)}
-    grouped = ("USSD_", "SMPP_USSD_", *(f"{platform.upper()}_" for platform in PLATFORMS))
+    known |= {each.name.upper() for each in fields(Settings) if each.name.startswith("sms_inbound_")}
+    grouped = ("USSD_", "SMPP_USSD_", "SMS_INBOUND_", *(f"{platform.upper()}_" for platform in PLATFORMS))
     for name, text in sorted(environment.items()):
         if name.startswith(grouped) and text.strip() and name not in known:
             raise SettingError(f"{name}: there is no such setting; `server.py config` lists them all")
@@ -442,6 +469,18 @@ def _check(settings: Settings) -> None:
             "KAVENEGAR_KEY",
             settings.kavenegar_key,
             "SMS_PROVIDER=kavenegar",
+        ),
+        (
+            settings.sms_inbound_every is not None,
+            "KAVENEGAR_KEY",
+            settings.kavenegar_key,
+            "SMS_INBOUND_EVERY",
+        ),
+        (
+            settings.sms_inbound_every is not None,
+            "SMS_LINES",
+            settings.lines,
+            "SMS_INBOUND_EVERY",
         ),
         (settings.email_provider == "smtp", "SMTP_URL", settings.smtp_url, "EMAIL_PROVIDER=smtp"),
         (settings.email_provider == "smtp", "MAIL_FROM", settings.mail_from, "EMAIL_PROVIDER=smtp"),

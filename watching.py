@@ -9,7 +9,7 @@ from aiohttp import web
 from sqlalchemy import select
 
 from house import House, Refused
-from records import claims
+from records import claims, inbox
 from smpp.connection import Connection
 from web import monitor
 from web.access import LOOPBACK, AnyOf, RouteSecret
@@ -40,11 +40,13 @@ def routes(home: House) -> list[web.RouteDef]:
     """``/healthz``, ``/readyz``, ``/metrics``."""
     committer, cache = home.committer, home.cache
     depth: dict[str, int] = {}
+    unread = [0]
 
     async def read_depth() -> None:
         found = await claims.depth(home.database)
         depth.clear()
         depth.update(found)
+        unread[0] = await inbox.depth(home.database)
 
     async def database() -> None:
         await home.database.read(select(1))
@@ -63,6 +65,7 @@ def routes(home: House) -> list[web.RouteDef]:
                 "chapar_cache_misses": ("Sessions not found in the cache", lambda: cache.misses),
                 "chapar_cache_errors": ("Cache errors", lambda: cache.errors),
                 "chapar_queue_depth": ("Messages that wait to be sent", lambda: sum(depth.values())),
+                "chapar_inbox_depth": ("SMS that wait to be read", lambda: unread[0]),
             }
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, or_, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from records.database import Database
 from records.tables import leases
@@ -31,6 +31,12 @@ async def take(database: Database, name: str, owner: bytes, now: datetime, until
         return await database.transaction(write)
     except Conflict:
         return False  # Two came at once to a lease that nobody had had.
+
+
+async def until(database: Database, name: str) -> datetime | None:
+    """Until when the lease is held, or was by somebody who did not give it back; None when nobody has it."""
+    rows = await database.read(select(leases.c.until).where(leases.c.name == name))
+    return rows[0][0] if rows else None
 
 
 async def drop(database: Database, name: str, owner: bytes) -> None:

@@ -20,6 +20,7 @@ from records.outbox import queue
 from records.unit import Unit
 from serving import application, conversation_of
 from tests.running import SECRET
+from texting import Texting
 from web.access import LOOPBACK, AnyOf, Public, RouteSecret, rule_of, unguarded_routes
 
 KAVENEGAR = {"SMS_PROVIDER": "kavenegar", "KAVENEGAR_KEY": "k"}
@@ -31,7 +32,8 @@ async def built(**given: str) -> AsyncIterator[tuple[House, web.Application]]:
     """The application as it is served with these settings."""
     async with house(settings.load(given)) as home:
         chat = WebChat.of(home)
-        yield home, application(home, conversation_of(home, chat), chat)
+        conversation = conversation_of(home, chat)
+        yield home, application(home, conversation, chat, texting=Texting.of(home, conversation))
 
 
 def rules(app: web.Application) -> dict[str, Any]:
@@ -67,6 +69,7 @@ async def test_the_embedded_default_is_open_to_this_machine(tmp_path: Path) -> N
         "/chat/widget.js": Public(),
         "/chat/static/{name}": Public(),
         "/chat/ws": Origins(),
+        "/sms/kavenegar": RouteSecret(loopback_only_without=True),
     }
 
 
@@ -80,6 +83,8 @@ async def test_beyond_the_default_each_door_has_its_own_lock(tmp_path: Path) -> 
         DATABASE_URL=f"sqlite:///{tmp_path}/chapar.sqlite3",
         USSD_NALO_SECRET=SECRET,
         USSD_INOTI_ADDRESSES="192.0.2.0/24",
+        SMS_INBOUND_SECRET=SECRET,
+        SMS_INBOUND_ADDRESSES="192.0.2.0/24",
         MONITOR_ADDRESSES="192.0.2.0/24",
         TRUSTED_PROXIES="10.0.0.0/8",
         **KAVENEGAR,
@@ -94,6 +99,7 @@ async def test_beyond_the_default_each_door_has_its_own_lock(tmp_path: Path) -> 
     }
     closed = RouteSecret(trusted_proxies=proxies)
     assert doors == {name: locks.get(name, closed) for name in settings.GATEWAYS}
+    assert found["/sms/kavenegar"] == RouteSecret(SECRET.encode(), network, trusted_proxies=proxies)
     assert found["/metrics"] == AnyOf((LOOPBACK, RouteSecret(networks=network, trusted_proxies=proxies)))
 
 
