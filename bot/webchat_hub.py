@@ -27,6 +27,7 @@ from records.sessions import TurnRecord
 from records.signals import Signals
 from records.unit import Unavailable
 from records.webchat import ChatLog, Entry, Part, Position
+from services.handover_words import AWAY, HERE, NEWS, PERSON_AWAY, PERSON_HERE, PERSON_TYPES, TYPING
 
 log = structlog.get_logger()
 
@@ -35,15 +36,6 @@ MOST = 100  # Turns, and posts, read at once.
 AT_ONCE = 1_000  # Sockets that the patrol looks at before it lets others work.
 RECHECKS = 64  # Sockets that one patrol brings up to date though nobody rang for them.
 SIGNALS = Rate(50.0, 100.0)  # Turns that other processes are told of at once; of more they hear by the bells.
-
-# The words of signals: of those about a person some are for who talks with them, some for the person.
-TYPING = "typing"
-NEWS = "news"
-PERSON_TYPES = "person types"
-PERSON_HERE = "person here"
-PERSON_AWAY = "person away"
-HERE = "here"
-AWAY = "away"
 
 # Why a socket is closed, beside the codes of RFC 6455, section 7.4.1.
 GOING_AWAY, NOT_TEXT, POLICY = 1001, 1003, 1008

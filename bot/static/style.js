@@ -134,7 +134,7 @@ const css = `
   border-radius: 1rem; box-shadow: 0 .6rem 2.4rem rgb(0 0 0 / 30%);
 }
 .panel[hidden] { display: none; }
-.panel .chat { flex: 1; }
+.panel .chat, :host(.whole) .chat { flex: 1; }
 @media (max-width: 30rem) {
   .panel { inset: 0; inline-size: auto; block-size: auto; border-radius: 0; }
   .panel[data-side] { left: 0; right: 0; }

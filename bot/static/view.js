@@ -38,6 +38,13 @@ export class View {
     return Date.now() - (this.store.get("active") ?? 0) < 24 * 3_600_000;
   }
 
+  /** Connects no more, and forgets the page. */
+  stop() {
+    this.attended = false;
+    document.removeEventListener("visibilitychange", this.looked);
+    this.chat.stop();
+  }
+
   focus() {
     this.field.focus({ preventScroll: true });
   }
@@ -324,9 +331,10 @@ export class View {
     this.typingLine.hidden = true;
 
     element.append(head, this.log, this.typingLine, this.#composer(id));
-    document.addEventListener("visibilitychange", () => {
+    this.looked = () => {
       if (this.attended) this.attend(true);
-    });
+    };
+    document.addEventListener("visibilitychange", this.looked);
     return element;
   }
 

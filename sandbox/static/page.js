@@ -1,4 +1,4 @@
-// The page: the handset's keys and screen, the caller's number, the list of messages.
+// The page: the handset's keys and screen, the chat beside it, the caller's number, the list of messages.
 
 import { write } from "./isolate.js";
 import { measure, UNITS } from "./measure.js";
@@ -20,6 +20,7 @@ const CODES = [
 
 let dialog = null;
 let waiting = false;
+let view = null;
 // What the handset shows, so that another language can say it again: words of ours by name, or a screen.
 let shown = { name: "ready" };
 
@@ -147,6 +148,26 @@ function listCodes() {
   );
 }
 
+/** The web chat, where the server has one: the same that stands on /chat and in the widget. */
+async function talk() {
+  let chat;
+  try {
+    chat = await Promise.all([import("/chat/static/view.js"), import("/chat/static/style.js")]);
+  } catch {
+    return; // The page is the phone alone then.
+  }
+  const [{ View }, { sheet }] = chat;
+  const host = at("chat");
+  // In a shadow root, as in the widget: the styles of page and chat do not meet.
+  const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
+  root.adoptedStyleSheets = [sheet()];
+  if (view !== null) view.stop();
+  view = new View({ host: location.host, secure: location.protocol === "https:", language: language() });
+  root.replaceChildren(view.element);
+  at("talk").hidden = false;
+  view.attend(true);
+}
+
 function speak() {
   sayAll();
   at("language").textContent = words("other");
@@ -184,6 +205,7 @@ at("language").addEventListener("click", () => {
   choose(language() === "fa" ? "en" : "fa");
   speak();
   post.redraw();
+  talk();
 });
 mine.addEventListener("change", () => {
   const caller = checkNumber();
@@ -193,8 +215,9 @@ mine.addEventListener("change", () => {
     post.redraw();
   }
 });
-// The whole page is the handset's keyboard, but for its other fields and buttons.
+// The whole page is the handset's keyboard, but for its other fields and buttons, and the chat.
 document.addEventListener("keydown", (event) => {
+  if (event.target === at("chat")) return;
   if (event.key === "Escape") {
     hangUp();
     typed.focus();
@@ -220,4 +243,5 @@ chooseFirst();
 post.mine = e164(mine.value);
 speak();
 post.start();
+talk();
 typed.focus({ preventScroll: true });

@@ -2,11 +2,12 @@
 
 const fa = {
   name: "چاپار",
-  title: "چاپار: تلفن آزمایشی",
-  lead: "تلفنی قدیمی برای آزمودن سامانه. هر پیامک، ایمیل و تماسی که سامانه می‌فرستد همین‌جا می‌ماند و به دست کسی نمی‌رسد.",
+  title: "چاپار: تلفن و گفتگوی آزمایشی",
+  lead: "همان گفتگوها، با کد روی تلفن یا با نوشتن در چت. هر پیامک، ایمیل و تماسی که سامانه می‌فرستد همین‌جا می‌ماند و به دست کسی نمی‌رسد.",
   other: "English",
   skip: "رفتن به تلفن",
   phone: "تلفن",
+  talk: "چت",
   screen: "نمایشگر",
   typed: "شماره یا پاسخ",
   keypad: "صفحه‌کلید تلفن",
@@ -61,11 +62,12 @@ const fa = {
 
 const en = {
   name: "Chapar",
-  title: "Chapar: a phone to try it with",
-  lead: "An old handset to try the service with. Every SMS, e-mail and call that the system makes stays on this page and reaches nobody.",
+  title: "Chapar: a phone and a chat to try it with",
+  lead: "The same conversations, by a code on the phone or by writing in the chat. Every SMS, e-mail and call that the system makes stays on this page and reaches nobody.",
   other: "فارسی",
   skip: "Go to the phone",
   phone: "Phone",
+  talk: "Chat",
   screen: "Screen",
   typed: "Number or answer",
   keypad: "Keypad",
