@@ -6,13 +6,13 @@ it (``sar``), or the whole text in message_payload, for the SMSC to cut (``paylo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
+from engine import alphabet
 from smpp import tags
-from smpp.coding import ESCAPE, GSM7, UCS2, alphabet_of, encode_text
+from smpp.coding import GSM7, UCS2, alphabet_of, encode_text
 from smpp.errors import TooMuch, Unreadable
 from smpp.pdu import SHORT_MESSAGE, Message, Tlvs
 
@@ -37,17 +37,20 @@ class Cut(msgspec.Struct, frozen=True):
 
 def split(text: str, coding: int, reference: int, way: Way = "udh") -> list[Cut]:
     """The text as short messages. ``reference`` (its low octet or two) is the same in all parts of a message,
-    and another one in the next message to the same number. No escape of GSM-7 and no surrogate pair is cut.
+    and another one in the next message to the same number. They are cut as ``engine.alphabet`` counts them.
     ``TooMuch`` for more than 255 parts, or for a character that the coding does not have."""
     octets = encode_text(text, coding)
-    gsm7 = alphabet_of(coding) == "gsm7"
-    kind = "gsm7" if gsm7 else "other"
+    name = alphabet_of(coding)
+    kind = "gsm7" if name == "gsm7" else "other"
     if len(octets) <= _ALONE[kind]:
         return [Cut(octets)]
     if way == "payload":
         return [whole(octets)]
-    wide = alphabet_of(coding) == "ucs2"
-    pieces = list(_pieces(octets, _PART[kind], gsm7=gsm7, wide=wide))
+    if name in ("gsm7", "ucs2"):
+        pieces = [encode_text(piece, coding) for piece in alphabet.split(text, name)]
+    else:
+        most = _PART[kind]
+        pieces = [octets[at : at + most] for at in range(0, len(octets), most)]
     if len(pieces) > MOST:
         raise TooMuch(f"{len(pieces)} parts, where {MOST} is the most")
     return [_part(piece, reference, len(pieces), n, way) for n, piece in enumerate(pieces, 1)]
@@ -60,19 +63,6 @@ def whole(octets: bytes) -> Cut:
     if len(octets) > 0xFFFF:
         raise TooMuch(f"{len(octets)} octets of message_payload")
     return Cut(b"", tlvs=((tags.MESSAGE_PAYLOAD, octets),))
-
-
-def _pieces(octets: bytes, most: int, *, gsm7: bool, wide: bool) -> Iterator[bytes]:
-    at = 0
-    while at < len(octets):
-        end = min(at + most, len(octets))
-        if end < len(octets) and (
-            (gsm7 and octets[end - 1] == ord(ESCAPE))
-            or (wide and 0xD8 <= octets[end - 2] < 0xDC)  # The first half of a pair.
-        ):
-            end -= 2 if wide else 1
-        yield octets[at:end]
-        at = end
 
 
 def _part(piece: bytes, reference: int, total: int, number: int, way: Way) -> Cut:
