@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from dispatch.charging import Charger, unpriced
 from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Throttled
 from dispatch.opening import opened
 from dispatch.provider import Accepted, Outcome, Outgoing, Provider
@@ -48,7 +49,8 @@ log = structlog.get_logger(__name__)
 
 class Dispatcher:
     """``providers`` by channel. ``wake`` is set by whoever queued a message in this process. ``watch`` is
-    told each outcome (``sent``, ``delivered``, or the error's name) and how long after its due time."""
+    told each outcome (``sent``, ``delivered``, or the error's name) and how long after its due time;
+    ``charge`` says what each message that went cost."""
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Dispatcher:
         clock: Callable[[], datetime],
         wake: asyncio.Event,
         watch: Watcher = unwatched,
+        charge: Charger = unpriced,
         lease: timedelta = LEASE,
         batch: int = BATCH,
         poll: float = POLL,
@@ -70,6 +73,7 @@ class Dispatcher:
         self._clock = clock
         self._wake = wake
         self._watch = watch
+        self._charge = charge
         self._lease = lease
         self._batch = batch
         self._poll = poll
@@ -177,8 +181,10 @@ class Dispatcher:
             part = ready[start : start + provider.batch]
             outcomes = await self._outcomes(provider, [outgoing for _claimed, outgoing in part])
             now = self._clock()
-            for (each, _outgoing), outcome in zip(part, outcomes, strict=True):
-                settled.append(settlement(each, outcome, provider, now))
+            for (each, outgoing), outcome in zip(part, outcomes, strict=True):
+                went = isinstance(outcome, Accepted)
+                cost = self._charge(each, outgoing, provider.name, now) if went else None
+                settled.append(settlement(each, outcome, provider, now, cost))
                 self._heed(lane, each, outcome, now)
         return settled
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from dispatch.provider import Outgoing
+from engine import alphabet
 from records.claims import Claimed
 from records.outbox import content
 from records.vault import Unreadable, Vault
@@ -30,4 +31,10 @@ def opened(vault: Vault, claimed: Claimed) -> Outgoing | None:
         claimed.expires_at,
         said.payload,
         said.route,
+        _parts(claimed, said.body),
     )
+
+
+def _parts(claimed: Claimed, body: str) -> int:
+    """One for whatever is no SMS; counted here for one that was queued before that was."""
+    return 1 if claimed.channel != "sms" else claimed.parts or alphabet.parts(body)

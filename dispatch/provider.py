@@ -15,7 +15,7 @@ class Outgoing:
     """One message to send now. ``to`` is a number in E.164, an e-mail address or the channel's own id of the
     person. ``attempt`` counts from 1; from 2 on the provider may have seen the message before. Nothing is
     sent after ``expires_at``. ``payload`` is the channel's own request as JSON where it is more than the
-    words, ``route`` the bot or line that sends it, else empty."""
+    words, ``route`` the bot or line that sends it, else empty; ``parts`` the short messages that an SMS is."""
 
     id: bytes
     tracking: str
@@ -27,6 +27,7 @@ class Outgoing:
     expires_at: datetime
     payload: bytes = b""
     route: str = ""
+    parts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,23 @@ class Receipt:
     status: Literal["sent", "delivered", "failed", "blocked"]
     detail: str = ""
     unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A message that a provider has, asked for by our own name of it: its name there, as in ``Accepted``, and
+    what became of it so far."""
+
+    external_id: str
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What is left on our account with a provider: ``amount`` rial, or short messages."""
+
+    amount: int
+    unit: Literal["rial", "messages"]
 
 
 class Provider(Protocol):
@@ -110,3 +128,21 @@ class ReceiptSource(Protocol):
     async def receipts(self, external_ids: Sequence[str]) -> Mapping[str, Receipt]:
         """What is known of these messages; those that it does not name are asked for again. Raises
         ``DispatchError``."""
+
+
+@runtime_checkable
+class Lookup(Protocol):
+    """A provider that can be asked whether it has a message, by our own name of it."""
+
+    async def find(self, references: Sequence[str]) -> Mapping[str, Found]:
+        """Those of these messages that it has. A reference is a message's id in hexadecimal
+        (``Outgoing.id.hex()``); one that is not among the answers was never taken. Raises ``DispatchError``
+        when nothing can be said."""
+
+
+@runtime_checkable
+class Account(Protocol):
+    """A provider that tells what is left to send with."""
+
+    async def credit(self) -> Credit:
+        """As of now. Raises ``DispatchError``."""

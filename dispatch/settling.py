@@ -34,11 +34,16 @@ def lapsed(claimed: Claimed, now: datetime, *, repeatable: bool) -> Settled | No
 
 
 def settlement(
-    claimed: Claimed, outcome: Outcome, provider: Provider | Correspondent, now: datetime
+    claimed: Claimed,
+    outcome: Outcome,
+    provider: Provider | Correspondent,
+    now: datetime,
+    cost: int | None = None,
 ) -> Settled:
-    """How the message goes on after ``outcome``, the provider's answer at ``now``."""
+    """How the message goes on after ``outcome``, the provider's answer at ``now``. ``cost``: rial, where it
+    went."""
     if isinstance(outcome, Accepted):
-        return _went(claimed, outcome, provider.name, now)
+        return _went(claimed, outcome, provider.name, now, cost)
     return after(claimed, outcome, provider.name, now, repeatable=provider.repeatable)
 
 
@@ -64,7 +69,7 @@ def after(
     return Settled(claimed.id, "queued", spent, decision.at, provider, notes=notes)
 
 
-def _went(claimed: Claimed, accepted: Accepted, provider: str, now: datetime) -> Settled:
+def _went(claimed: Claimed, accepted: Accepted, provider: str, now: datetime, cost: int | None) -> Settled:
     notes = [Note("attempt", "sent", accepted.detail[:DETAIL])]
     delivered = accepted.receipt == "delivered"
     if delivered:
@@ -80,6 +85,7 @@ def _went(claimed: Claimed, accepted: Accepted, provider: str, now: datetime) ->
         sent_at=now,
         finished_at=None if pending else now,
         notes=tuple(notes),
+        cost=cost,
     )
 
 

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from dispatch.charging import Charger, unpriced
 from dispatch.errors import Ambiguous, Away, DispatchError, Misconfigured, Throttled
 from dispatch.opening import opened
 from dispatch.provider import Accepted, Correspondent, Outcome, Outgoing
@@ -39,7 +40,8 @@ log = structlog.get_logger(__name__)
 
 class Talking:
     """``providers`` by channel. ``wake`` is set by whoever queued a message in this process, and by nobody
-    else waited for. ``watch`` is told each outcome, as the dispatcher's is."""
+    else waited for. ``watch`` is told each outcome and ``charge`` of each message that went, as the
+    dispatcher's are."""
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Talking:
         clock: Callable[[], datetime],
         wake: asyncio.Event,
         watch: Watcher = unwatched,
+        charge: Charger = unpriced,
         lease: timedelta = LEASE,
         poll: float = POLL,
     ) -> None:
@@ -59,6 +62,7 @@ class Talking:
         self._clock = clock
         self.wake = wake
         self._watch = watch
+        self._charge = charge
         self._lease = lease
         self._poll = poll
         self._room = sum(provider.at_once for provider in providers.values())
@@ -169,7 +173,9 @@ class Talking:
         for place, (claimed, outgoing) in enumerate(messages):
             outcome = await self._outcome(provider, outgoing)
             now = self._clock()
-            settled = settlement(claimed, outcome, provider, now)
+            went = isinstance(outcome, Accepted)
+            cost = self._charge(claimed, outgoing, provider.name, now) if went else None
+            settled = settlement(claimed, outcome, provider, now, cost)
             self._count(claimed, outcome, now)
             self._tell(lease, claimed, settled)
             if settled.status == "queued":

@@ -32,13 +32,14 @@ _COLUMNS = (
     outbox.c.attempts,
     outbox.c.due_at,
     outbox.c.expires_at,
+    outbox.c.parts,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A message to send now. ``attempts`` counts this one. ``lapsed``: somebody claimed it before and did
-    not settle it, so that it may have gone."""
+    not settle it, so that it may have gone. ``parts``: the short messages that an SMS is."""
 
     id: bytes
     tracking: str
@@ -49,6 +50,7 @@ class Claimed:
     due_at: datetime
     expires_at: datetime
     lapsed: bool
+    parts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of one claimed message. ``due_at``: when it is worked again, if it is not finished."""
+    """What became of one claimed message. ``due_at``: when it is worked again, if it is not finished;
+    ``cost``: rial."""
 
     id: bytes
     status: str
@@ -83,6 +86,7 @@ class Settled:
     sent_at: datetime | None = None
     finished_at: datetime | None = None
     notes: tuple[Note, ...] = ()
+    cost: int | None = None
 
 
 async def claim(
@@ -186,9 +190,9 @@ async def depth(database: Database) -> Mapping[str, int]:
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    id, tracking, channel, klass, sealed, status, tried, due_at, expires_at = row
+    id, tracking, channel, klass, sealed, status, tried, due_at, expires_at, parts = row
     lapsed = status == "claimed"
-    return Claimed(id, tracking, channel, klass, sealed, tried + 1, due_at, expires_at, lapsed)
+    return Claimed(id, tracking, channel, klass, sealed, tried + 1, due_at, expires_at, lapsed, parts)
 
 
 def _waiting(now: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -263,6 +267,7 @@ def _values(settled: Settled) -> dict[str, Any]:
         "new_external_id": settled.external_id,
         "new_sent_at": settled.sent_at,
         "new_finished_at": settled.finished_at,
+        "new_cost": settled.cost,
     }
 
 
@@ -280,6 +285,7 @@ _SETTLE = (
         ),
         sent_at=func.coalesce(bindparam("new_sent_at", type_=outbox.c.sent_at.type), outbox.c.sent_at),
         finished_at=bindparam("new_finished_at"),
+        cost=func.coalesce(bindparam("new_cost", type_=outbox.c.cost.type), outbox.c.cost),
         lease_owner=None,
         lease_until=None,
     )

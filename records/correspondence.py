@@ -45,12 +45,19 @@ ORDER BY o.due_at, o.id LIMIT {most}"""
 _SETTLE = """
 UPDATE outbox SET status = {status}, attempts = {attempts}, due_at = {due_at},
  provider = coalesce({provider}, outbox.provider), external_id = coalesce({external_id}, outbox.external_id),
- sent_at = coalesce({sent_at}, outbox.sent_at), finished_at = {finished_at}, lease_owner = NULL,
- lease_until = NULL"""
+ sent_at = coalesce({sent_at}, outbox.sent_at), finished_at = {finished_at},
+ cost = coalesce({cost}, outbox.cost), lease_owner = NULL, lease_until = NULL"""
 
 # In SQLite's dialect, a row of values for each message; in PostgreSQL's, all of them at once.
 _SETTLE_SQLITE = _SETTLE.format(
-    status="?", attempts="?", due_at="?", provider="?", external_id="?", sent_at="?", finished_at="?"
+    status="?",
+    attempts="?",
+    due_at="?",
+    provider="?",
+    external_id="?",
+    sent_at="?",
+    finished_at="?",
+    cost="?",
 )
 _MINE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND lease_owner = ? AND status <> 'delivered'"
 _LATE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND ? <> '' AND lease_owner IS NULL AND status = 'queued'"
@@ -63,11 +70,12 @@ _SETTLE_POSTGRESQL = (
         external_id="s.external_id",
         sent_at="s.sent_at",
         finished_at="s.finished_at",
+        cost="s.cost",
     )
     + """
 FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
- $8::bytea[], $9::bytea[])
- AS s(status, attempts, due_at, provider, external_id, sent_at, finished_at, id, lease)
+ $8::bigint[], $9::bytea[], $10::bytea[])
+ AS s(status, attempts, due_at, provider, external_id, sent_at, finished_at, cost, id, lease)
 WHERE outbox.id = s.id AND """
 )
 _MINE_POSTGRESQL = _SETTLE_POSTGRESQL + "outbox.lease_owner = s.lease AND outbox.status <> 'delivered'"
@@ -171,6 +179,7 @@ def _values(lease: bytes, settled: Settled) -> tuple[Any, ...]:
         settled.external_id,
         None if settled.sent_at is None else microseconds(settled.sent_at),
         None if settled.finished_at is None else microseconds(settled.finished_at),
+        settled.cost,
         settled.id,
         lease,
     )

@@ -192,7 +192,8 @@ outbox = Table(
     Column("external_id", String(128)),
     Column("sent_at", Instant),
     Column("finished_at", Instant),
-    Column("parts", Integer),
+    Column("parts", Integer),  # Short messages that an SMS is.
+    Column("cost", BigInteger),  # Rial, by the tariffs of when it went; None before, and where none says.
     Index("ix_outbox_external", "provider", "external_id"),
     postgresql_with=UPDATED,
 )
@@ -208,6 +209,27 @@ Index("ix_outbox_talking", outbox.c["class"], outbox.c.due_at, outbox.c.id,
       sqlite_where=text(_talks), postgresql_where=text(_talks))  # fmt: skip
 Index("ix_outbox_talking_party", outbox.c.party, outbox.c.id,
       sqlite_where=text(_talks), postgresql_where=text(_talks))  # fmt: skip
+
+# What one part of a message costs, in rial, from ``starts_at`` until before ``ends_at``. ``kind``: price, or
+# ceiling, the most that a price may be. An empty column means any; ``numbers`` is what numbers in E.164 begin
+# with. Rows that name the same and are of one kind never overlap in time.
+tariffs = Table(
+    "tariffs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("provider", String(32), nullable=False),
+    Column("line", String(32), nullable=False),
+    Column("class", String(16), nullable=False),
+    Column("alphabet", String(16), nullable=False),
+    Column("numbers", String(16), nullable=False),
+    Column("rial", BigInteger, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant),
+    UniqueConstraint("kind", "channel", "provider", "line", "class", "alphabet", "numbers", "starts_at",
+                     name="uq_tariffs_named"),
+)  # fmt: skip
 
 # SMS that people sent us, stored before anything else is done with them (``records.inbox``). ``key`` tells a
 # repetition, ``party`` is the blind index of the sender, ``said`` that of their words, so that machines that
