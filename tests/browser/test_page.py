@@ -251,8 +251,9 @@ async def test_every_stop_of_the_tab_key_is_seen(handset: Handset) -> None:
         await page.keyboard.press("Tab")
         stop = await page.evaluate(
             """() => {
-              const element = document.activeElement;
+              let element = document.activeElement;
               if (element === document.body) return null;
+              while (element.shadowRoot) element = element.shadowRoot.activeElement;
               const style = getComputedStyle(element);
               const seen = style.outlineStyle !== "none" || style.boxShadow.includes("inset 0px -3px")
                 || style.boxShadow.includes("0px -3px 0px 0px inset");
@@ -265,6 +266,32 @@ async def test_every_stop_of_the_tab_key_is_seen(handset: Handset) -> None:
         assert seen, f"no focus is seen on {name}"
         names.append(name)
     assert {"typed", "end", "erase", "number", "language", "screen", "*", "#", "0"} <= set(names)
+
+
+async def test_the_chat_stands_beside_the_phone(handset: Handset) -> None:
+    page = handset.page
+    chat, phone = page.locator("#talk .chat"), page.locator(".handset")
+    await expect(chat).to_have_attribute("data-state", "online")
+    beside, box = await chat.bounding_box(), await phone.bounding_box()
+    assert beside is not None
+    assert box is not None
+    assert beside["x"] + beside["width"] <= box["x"], "right to left, the phone is first"
+    assert abs(beside["y"] - box["y"]) < 2
+    # What is written there is not for the phone, and the other way.
+    await chat.locator("textarea").focus()
+    await page.keyboard.type("شکایت")
+    await page.keyboard.press("Enter")
+    await expect(chat.get_by_role("log")).to_contain_text("پیام مزاحم")
+    assert await page.locator("#typed").input_value() == ""
+    await page.keyboard.press("Escape")
+    await page.locator("#typed").focus()
+    await handset.type("*733#", "شکایت")
+    await chat.get_by_role("button", name="قطعی").click()
+    await expect(chat.get_by_role("log")).to_contain_text("شکایت خود را")
+    await handset.shows("شکایت")
+    await page.get_by_role("button", name="English").click()
+    await expect(chat.get_by_label("Your message")).to_be_visible()
+    await expect(chat.get_by_role("log")).to_contain_text("پیام مزاحم")
 
 
 async def test_the_screen_is_read_out(handset: Handset) -> None:
