@@ -46,6 +46,9 @@ class Incoming(msgspec.Struct, frozen=True):
     whose screen was answered, where the channel knows it (a pressed button): the last bytes of its session's
     id, and its sequence. Where that is not the session's last turn, the press changes nothing.
 
+    ``contact``: the number (E.164) that the person shared as their own, where the messenger vouches for it;
+    ``text`` is the same. A contact that is somebody else's is none.
+
     ``doubtful``: the channel cannot tell whether this is the session's last request again (SMPP, after a lost
     connection). Where ``raw`` is the same, it is taken for that. ``language`` (one that there is a catalogue
     for) is what somebody new is spoken to in, where the channel knows better than Persian.
@@ -64,6 +67,7 @@ class Incoming(msgspec.Struct, frozen=True):
     files: tuple[str, ...] = ()
     answers: tuple[bytes, int] | None = None
     doubtful: bool = False
+    contact: str = ""
     language: str = "fa"
 
 

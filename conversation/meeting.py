@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -10,6 +11,7 @@ import structlog
 from conversation.measures import Measures
 from conversation.needs import HANDLERS
 from conversation.needs.context import NeedContext
+from conversation.request import KINDS
 from engine.needs import FAILED, SLOW
 from engine.session import Session
 from engine.turn import Met, Need
@@ -43,6 +45,7 @@ class Needs:
         ``Unavailable`` are the whole turn's.
         """
         writes = unit.copy()
+        opener = session.subscriber
         context = NeedContext(
             now=now,
             session=session,
@@ -58,7 +61,7 @@ class Needs:
         )
         try:
             async with asyncio.timeout(self._deadline):
-                met = await HANDLERS[need.name](context, need.arguments)
+                met = await HANDLERS[need.name](await self._spoken(context), need.arguments)
         except TimeoutError:
             log.warning("need too slow", need=need.name)
             met, writes = Met(SLOW), unit
@@ -68,6 +71,24 @@ class Needs:
             # Whatever a service stumbles over, the flow has a way on for it; the log tells the operator.
             log.exception("need failed", need=need.name)
             met, writes = Met(FAILED), unit
+        if met.outcome in (FAILED, SLOW):
+            session.subscriber = opener  # Whoever they are now may not have been written down.
         unit.become(writes)
         self._measured.needs[need.name, met.outcome] += 1
         return met
+
+    async def _spoken(self, context: NeedContext) -> NeedContext:
+        """The same, its session naming who speaks now: since it began, the address may have come to somebody
+        else, or its owner to be one with another."""
+        session = context.session
+        session.subscriber, fresh = await self._services.subscribers.speaking(
+            context.unit,
+            now=context.now,
+            kind=KINDS.get(context.channel, context.channel),
+            address=context.address,
+            party=context.party,
+            language=context.language,
+            by="network" if session.verified else None,
+            route=context.route,
+        )
+        return replace(context, fresh=fresh)

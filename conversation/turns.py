@@ -185,26 +185,25 @@ class Turns:
     async def _open(self, request: Request, arrival: Arrival) -> Reply:
         incoming, caller = request.incoming, request.incoming.caller
         unit = Unit()
-        subscriber = arrival.subscriber
-        if subscriber is None:
-            by = "network" if caller.verified else None
-            owner = self._subscribers.create(
-                unit,
-                now=request.received,
-                kind=request.kind,
-                address=caller.address,
-                language=request.language,
-                by=by,
-            ).id
-        else:
-            owner, request.language = subscriber.id, subscriber.language
+        who = self._subscribers.arrived(
+            unit,
+            arrival.subscriber,
+            now=request.received,
+            kind=request.kind,
+            address=caller.address,
+            party=request.party,
+            language=request.language,
+            by="network" if caller.verified else None,
+            route=caller.route,
+        )
+        request.language = who.language
         replaced = arrival.turn.session.id if arrival.turn is not None else arrival.lost
         session = Session(
             # Dialogs that follow one another under one key have ids that do, whatever the processes' clocks
             # say: by them a channel shows a person's turns in order.
             id=next_id(request.received, replaced or b""),
             language=request.language,
-            subscriber=owner,
+            subscriber=who.id,
             verified=caller.verified,
             caller=caller.address,
             channel=caller.channel,

@@ -51,7 +51,8 @@ class Session(msgspec.Struct, array_like=True):
     session that this one may go on with.
 
     ``handed``: an operator talks with the person, in the handover that ``frames[-1]`` stands in. ``seen`` is
-    the conversation's, as ``cursor`` and ``note`` are: a chat's next session takes it over.
+    the conversation's, as ``cursor`` and ``note`` are: a chat's next session takes it over. ``contact`` is
+    the number (E.164) that the person shared in it as their own, and that the messenger vouches for.
     """
 
     id: bytes
@@ -75,6 +76,7 @@ class Session(msgspec.Struct, array_like=True):
     finished: bool = False
     handed: bool = False
     seen: Seen | None = None
+    contact: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()

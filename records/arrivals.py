@@ -29,7 +29,7 @@ WHERE s.key {keys}"""
 
 _BY_PARTY = """
 UNION ALL
-SELECT 2, a."index", u.language, a.subscriber, 0, NULL, a.verified_at
+SELECT 2, a."index", u.language, a.subscriber, 0, NULL, a.seen_at
 FROM addresses AS a JOIN subscribers AS u ON u.id = a.subscriber
 WHERE a.kind {kinds} AND a."index" {parties}
 UNION ALL
@@ -63,11 +63,11 @@ class StoredTurn:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """``verified_at``: when this address of theirs was verified, if it was."""
+    """``seen_at``: the last contact from this address before now, where it is known."""
 
     id: bytes
     language: str
-    verified_at: datetime | None
+    seen_at: datetime | None
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from records.database import Database
+from records.subscribers import members
 from records.tables import callbacks
 
 
@@ -17,10 +18,10 @@ class Callback:
 
 
 async def last(database: Database, subscriber: bytes, topic: str) -> Callback | None:
-    """The subscriber's newest call-back about a topic."""
+    """The person's newest call-back about a topic."""
     rows = await database.read(
         select(callbacks.c.id, callbacks.c.state)
-        .where(callbacks.c.subscriber == subscriber, callbacks.c.topic == topic)
+        .where(callbacks.c.subscriber.in_(members(subscriber)), callbacks.c.topic == topic)
         .order_by(callbacks.c.asked_at.desc())
         .limit(1)
     )

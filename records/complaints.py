@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import BindParameter, bindparam, func, select, union_all
 
 from records.changes import change
 from records.database import Database
-from records.tables import complaint_events, complaints
+from records.tables import complaint_events, complaints, subscribers
 from records.unit import Unit
 
 
@@ -67,15 +67,21 @@ async def by_id(database: Database, row: bytes) -> Complaint | None:
     return Complaint(*tuple(rows[0])) if rows else None
 
 
-_OPEN = (
-    select(complaints.c.subscriber, func.count())
-    .where(complaints.c.subscriber.in_(bindparam("asked", expanding=True)), complaints.c.state == "open")
-    .group_by(complaints.c.subscriber)
+# Those of the person themselves, and of those who were merged into them.
+_open = complaints.c.state == "open"
+_asked: BindParameter[Any] = bindparam("asked", expanding=True)
+_own = select(complaints.c.subscriber.label("person")).where(complaints.c.subscriber.in_(_asked), _open)
+_joined = (
+    select(subscribers.c.merged_into.label("person"))
+    .join(complaints, complaints.c.subscriber == subscribers.c.id)
+    .where(subscribers.c.merged_into.in_(_asked), _open)
 )
+_each = union_all(_own, _joined).subquery()
+_OPEN = select(_each.c.person, func.count()).group_by(_each.c.person)
 
 
 async def count_open(database: Database, asked: Sequence[bytes]) -> Sequence[int]:
-    """How many complaints of each of these subscribers wait for an answer."""
+    """How many complaints of each of these people wait for an answer."""
     found: dict[bytes, int] = {row[0]: row[1] for row in await database.read(_OPEN, {"asked": asked})}
     return [found.get(subscriber, 0) for subscriber in asked]
 

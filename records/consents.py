@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from records.database import Database
+from records.subscribers import members
 from records.tables import consents
 
 
@@ -14,7 +15,7 @@ async def last(database: Database, subscriber: bytes, purpose: str) -> tuple[boo
     """What the subscriber said last, and when; None when never asked."""
     rows = await database.read(
         select(consents.c.given, consents.c.at)
-        .where(consents.c.subscriber == subscriber, consents.c.purpose == purpose)
+        .where(consents.c.subscriber.in_(members(subscriber)), consents.c.purpose == purpose)
         .order_by(consents.c.id.desc())
         .limit(1)
     )

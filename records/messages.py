@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import or_, select
 
 from records.database import Database
+from records.subscribers import members
 from records.tables import addresses, outbox
 
 
@@ -22,7 +23,7 @@ class Message:
 
 async def received(database: Database, tracking: str, subscriber: bytes, party: bytes) -> Message | None:
     """The message with a tracking number, if it went to ``party`` or to an address of ``subscriber``."""
-    own = select(addresses.c.index).where(addresses.c.subscriber == subscriber)
+    own = select(addresses.c.index).where(addresses.c.subscriber.in_(members(subscriber)))
     rows = await database.read(
         select(
             outbox.c.status, outbox.c.channel, outbox.c.created_at, outbox.c.sent_at, outbox.c.finished_at

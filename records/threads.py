@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from records.changes import change, waiting
 from records.database import Database
+from records.subscribers import members
 from records.tables import outbox, posts, presences, ratings, threads
 from records.unit import Unit
 from records.vault import Vault
@@ -182,7 +183,9 @@ async def of_subscriber(database: Database, subscriber: bytes, most: int) -> lis
     """All threads of a person, the newest first."""
     return await _all(
         database,
-        _THREADS.where(threads.c.subscriber == subscriber).order_by(threads.c.id.desc()).limit(most),
+        _THREADS.where(threads.c.subscriber.in_(members(subscriber)))
+        .order_by(threads.c.id.desc())
+        .limit(most),
     )
 
 

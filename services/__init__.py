@@ -25,9 +25,11 @@ from services.handover_desk import PATIENCE, HandoverDesk
 from services.handover_hours import ALWAYS, Hours, read_hours
 from services.handover_posts import Postbox, by_outbox
 from services.identity import Identity, Registry
+from services.linking import Linking
 from services.messages import Messages
 from services.notices import Notices
-from services.subscribers import Subscribers
+from services.subscribers import Subscribers, Trust
+from services.telling import Telling
 from services.verification import Verification
 
 # The channels on which what an operator says leaves through the outbox, and their kinds of address.
@@ -41,6 +43,7 @@ class Services:
     verification: Verification
     complaints: Complaints
     subscribers: Subscribers
+    linking: Linking
     consents: Consents
     callbacks: Callbacks
     handover: Handover
@@ -67,28 +70,33 @@ class Services:
         signals: Signals | None = None,
         handover_hours: str = ALWAYS,
         handover_patience: timedelta = PATIENCE,
+        trust: Trust | None = None,
     ) -> Services:
         """``domain``: the site in the last line of a code's SMS; ``dial``: the code that people dial;
         ``complaint_days``: working days within which a complaint is answered; ``handover_hours``: when
-        operators are there; ``handover_patience``: how long one may give no sign of life. Raises
-        ``BadHours``."""
+        operators are there; ``handover_patience``: how long one may give no sign of life;
+        ``trust``: for how long what people proved is believed. Raises ``BadHours``."""
         notices = Notices(vault=vault, languages=languages, dial=dial)
-        subscribers = Subscribers(database=database, vault=vault, languages=languages)
+        subscribers = Subscribers(database=database, vault=vault, languages=languages, trust=trust)
+        postbox = Postbox(vault=vault, notices=notices, carry=by_outbox(vault, CARRIED))
+        telling = Telling(
+            database=database, vault=vault, subscribers=subscribers, notices=notices, postbox=postbox
+        )
         callbacks = Callbacks(database=database)
         complaints = Complaints(
             database=database,
             committer=committer,
-            casebook=Casebook(database=database, vault=vault, notices=notices, subscribers=subscribers),
+            casebook=Casebook(database=database, vault=vault, telling=telling, subscribers=subscribers),
             calendar=calendar,
             days=complaint_days,
         )
         signals = OwnSignals() if signals is None else signals
         acts = Acts(database=database, committer=committer, signals=signals)
-        postbox = Postbox(vault=vault, notices=notices, carry=by_outbox(vault, CARRIED))
         return cls(
             verification=Verification(database=database, vault=vault, notices=notices, domain=domain),
             complaints=complaints,
             subscribers=subscribers,
+            linking=Linking(database=database, committer=committer, vault=vault, subscribers=subscribers),
             consents=Consents(database=database),
             callbacks=callbacks,
             handover=Handover(

@@ -20,8 +20,8 @@ from records.tables import complaint_events, complaints
 from records.threads import Post, of_complaint, posts_of, said
 from records.unit import Unit
 from records.vault import Vault
-from services.notices import Notices, Recipient
-from services.subscribers import Subscribers
+from services.subscribers import Person, Subscribers
+from services.telling import Telling
 
 log = structlog.get_logger()
 
@@ -31,22 +31,24 @@ NUMBER_LENGTH = 8
 @dataclass(frozen=True, slots=True)
 class Word:
     """One thing that was said or done. ``author``: person, operator, system. ``kind``: that of an event, or
-    for a post of a thread that joined the complaint ``chat`` (words), ``chat:note``, ``chat:accepted`` …"""
+    for a post of a thread that joined the complaint ``chat`` (words), ``chat:note``, ``chat:accepted`` …
+    ``file`` is the id of one that came with it."""
 
     at: datetime
     author: str
     operator: str | None
     kind: str
     text: str
+    file: bytes | None = None
 
 
 class Casebook:
     def __init__(
-        self, *, database: Database, vault: Vault, notices: Notices, subscribers: Subscribers
+        self, *, database: Database, vault: Vault, telling: Telling, subscribers: Subscribers
     ) -> None:
         self._database = database
         self._vault = vault
-        self._notices = notices
+        self._telling = telling
         self._subscribers = subscribers
 
     async def find(self, unit: Unit, number: str) -> Complaint | None:
@@ -67,7 +69,10 @@ class Casebook:
     async def words(self, complaint: Complaint) -> list[Word]:
         """Everything that was said and done, in threads that joined it too, the oldest first."""
         events = await records.events(self._database, complaint.id)
-        words = [Word(each.at, each.author, each.operator, each.kind, self._open(each)) for each in events]
+        words = [
+            Word(each.at, each.author, each.operator, each.kind, self._open(each), each.file)
+            for each in events
+        ]
         for thread in await of_complaint(self._database, complaint.id):
             words += [self._said(post) for post in await posts_of(self._database, thread.id)]
         return sorted(words, key=lambda word: word.at)
@@ -86,8 +91,9 @@ class Casebook:
         kind: str,
         text: str,
         operator: str | None = None,
+        file: bytes | None = None,
     ) -> None:
-        """Adds an event; its words are sealed."""
+        """Adds an event; its words are sealed. ``file`` is the id of one that came with them."""
         row = new_id(now)
         sealed = self._vault.seal(text.encode("utf-8", "replace"), records.context(row)) if text else None
         unit.insert(
@@ -100,6 +106,7 @@ class Casebook:
                 "operator": operator,
                 "kind": kind,
                 "sealed": sealed,
+                "file": file,
             },
         )
 
@@ -110,18 +117,28 @@ class Casebook:
         subscriber: bytes,
         text: str,
         values: Mapping[str, Value],
-        speaking: Recipient | None = None,
+        speaking: Person | None = None,
     ) -> None:
-        """Queues a notice: to the number that speaks now, else to the one that the subscriber verified."""
-        recipient = speaking or await self._subscribers.recipient(subscriber)
-        if recipient is None:
-            log.warning("no number to send a complaint's notice to")
-            return
-        self._notices.sms(unit, now, recipient, text, values)
+        """Queues a notice to the person, wherever they are reached (``services.telling``)."""
+        await self._telling.tell(unit, now, subscriber, text, values, speaking)
+
+    async def are_one(self, unit: Unit, one: Complaint, other: Complaint) -> bool:
+        """Whether two complaints are of one person."""
+        return await self._subscribers.same(unit, one.subscriber, other.subscriber)
+
+    async def is_of(self, unit: Unit, complaint: Complaint, subscriber: bytes) -> bool:
+        """Whether a complaint is this person's."""
+        return await self._subscribers.same(unit, complaint.subscriber, subscriber)
+
+    async def can_be_of(self, unit: Unit, complaint: Complaint, person: bytes) -> bool:
+        """Whether it is, or may be: somebody's who had their number before it fell silent."""
+        return await self.is_of(unit, complaint, person) or await self._subscribers.knew(
+            unit, person, complaint.subscriber
+        )
 
     def _said(self, post: Post) -> Word:
         kind = "chat" if post.kind == "text" else f"chat:{post.kind}"
-        return Word(post.at, post.author, post.operator, kind, said(self._vault, post).text)
+        return Word(post.at, post.author, post.operator, kind, said(self._vault, post).text, post.file)
 
     def _open(self, event: Event) -> str:
         if event.sealed is None:

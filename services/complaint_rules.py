@@ -27,6 +27,7 @@ class ComplaintError(Exception):
 
     ComplaintError
     ├── UnknownComplaint   there is no such complaint (of this person)
+    ├── Unproved           it came by a number that this chat has not proved, or too long ago
     ├── WrongMove          the complaint's state does not allow it
     └── OtherPerson        the two complaints are of different people
     """
@@ -34,6 +35,11 @@ class ComplaintError(Exception):
 
 class UnknownComplaint(ComplaintError):
     """There is no complaint with this number, or it is somebody else's."""
+
+
+class Unproved(ComplaintError):
+    """The complaint was filed from another address of this person. It is shown once they have proved, from
+    here, that a number is theirs."""
 
 
 class WrongMove(ComplaintError):

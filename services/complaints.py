@@ -1,4 +1,4 @@
-"""The complaint desk. Every word of a complaint is kept; every change tells the person by SMS.
+"""The complaint desk. Every word of a complaint is kept; every change tells the person.
 
 What a person does in a conversation (``open``, ``find``, ``add``) joins the unit of its turn. What an
 operator does (``answer``, ``close``, ``reopen``, ``assign``, ``merge``) is one unit of its own, committed
@@ -8,7 +8,7 @@ when it returns. The operator says which revision was on the page: of two who ac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -32,7 +32,7 @@ from records.unit import Conflict, Unit
 from services import notices
 from services.calendar import Calendar
 from services.casebook import NUMBER_LENGTH, Casebook, Word
-from services.complaint_rules import OtherPerson, UnknownComplaint, category, move
+from services.complaint_rules import OtherPerson, UnknownComplaint, Unproved, category, move
 from services.subscribers import Person
 
 log = structlog.get_logger()
@@ -88,10 +88,11 @@ class Complaints:
         subject: str,
         text: str,
         tracking: str | None = None,
+        files: Sequence[bytes] = (),
     ) -> Opened | TooManyOpen:
-        """Files a complaint and confirms it by SMS. ``subject`` is a category, or words of the person's own,
-        which are then kept with the text. The number is new at random; should it be taken, the unit is a
-        ``Conflict``."""
+        """Files a complaint and confirms it. ``subject`` is a category, or words of the person's own, which
+        are then kept with the text; ``files`` are ids of what was sent with it. The number is new at random;
+        should it be taken, the unit is a ``Conflict``."""
         before = await self._open.ask(person.subscriber)
         if before + sum(1 for _row in waiting(unit, complaints)) >= self._most_open:
             return TooManyOpen()
@@ -119,21 +120,24 @@ class Complaints:
                 "assignee": None,
                 "merged_into": None,
                 "revision": 1,
+                "party": person.party,
             },
         )
         words = text if name == subject else f"{subject}\n{text}"
-        self._casebook.keep(unit, row, now, "person", "opened", words)
+        self._keep(unit, row, now, "opened", words, files)
         values: dict[str, Value] = {"number": number, "deadline": deadline}
-        await self._casebook.tell(
-            unit, now, person.subscriber, notices.COMPLAINT_OPENED, values, person.recipient
-        )
+        await self._casebook.tell(unit, now, person.subscriber, notices.COMPLAINT_OPENED, values, person)
         return Opened(number, deadline)
 
     async def find(self, unit: Unit, person: Person, number: str) -> Complaint:
-        """The person's complaint with this number; raises ``UnknownComplaint`` for others' too."""
+        """The person's complaint with this number. It may have been filed from another address of theirs, or
+        from a number of theirs before it fell silent: then its number is what shows that it is they. Raises
+        ``UnknownComplaint`` for others' too, and ``Unproved`` where this address must first be proved."""
         found = await self._casebook.find(unit, number)
-        if found is None or found.subscriber != person.subscriber:
+        if found is None or not await self._casebook.can_be_of(unit, found, person.subscriber):
             raise UnknownComplaint
+        if not person.fresh and found.party != person.party:
+            raise Unproved
         return found
 
     async def answer_to(self, complaint: Complaint) -> str | None:
@@ -147,18 +151,33 @@ class Complaints:
         into = await self._casebook.find_id(complaint.merged_into)
         return complaint.number if into is None else into.number
 
-    async def add(self, unit: Unit, person: Person, *, now: datetime, number: str, text: str) -> None:
-        """Adds the person's words. An answered complaint waits for an answer again, with a new deadline.
-        Raises ``UnknownComplaint``, and ``WrongMove`` when it is closed or merged."""
+    async def add(
+        self,
+        unit: Unit,
+        person: Person,
+        *,
+        now: datetime,
+        number: str,
+        text: str,
+        files: Sequence[bytes] = (),
+    ) -> None:
+        """Adds the person's words, and files. An answered complaint waits for an answer again, with a new
+        deadline. Raises what ``find`` does, and ``WrongMove`` when it is closed or merged."""
         found = await self.find(unit, person, number)
         state = move("person", "message", found.state)
         deadline = found.deadline if found.state == "open" else self._calendar.deadline(now, self._days)
         records.set_values(unit, found, {"state": state, "deadline": deadline})
-        self._casebook.keep(unit, found.id, now, "person", "message", text)
+        self._keep(unit, found.id, now, "message", text, files)
         values: dict[str, Value] = {"number": found.number, "deadline": deadline}
-        await self._casebook.tell(
-            unit, now, found.subscriber, notices.COMPLAINT_ADDED, values, person.recipient
-        )
+        await self._casebook.tell(unit, now, found.subscriber, notices.COMPLAINT_ADDED, values, person)
+
+    def _keep(
+        self, unit: Unit, complaint: bytes, now: datetime, kind: str, text: str, files: Sequence[bytes]
+    ) -> None:
+        """What the person says, with the first file; each other one is an event of its own."""
+        self._casebook.keep(unit, complaint, now, "person", kind, text, file=files[0] if files else None)
+        for file in files[1:]:
+            self._casebook.keep(unit, complaint, now, "person", "file", "", file=file)
 
     # What an operator does; each commits by itself.
 
@@ -177,7 +196,7 @@ class Complaints:
             found = await self._casebook.find_id(found.merged_into)
         if found is None:
             raise UnknownComplaint
-        if found.subscriber != subscriber:
+        if not await self._casebook.is_of(unit, found, subscriber):
             raise OtherPerson
         return found.number, found.id
 
@@ -222,7 +241,7 @@ class Complaints:
         # A target that is itself closed or merged would leave the person without an answer.
         move("operator", "merged", target.state)
         found = await self._seen(number, revision)
-        if found.id == target.id or found.subscriber != target.subscriber:
+        if found.id == target.id or not await self._casebook.are_one(unit, found, target):
             raise OtherPerson
         records.set_values(unit, target, {})
         self._casebook.keep(unit, target.id, now, "operator", "merged", found.number, operator)

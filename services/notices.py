@@ -32,6 +32,15 @@ COMPLAINT_REOPENED = _("شکایت {number:digits} دوباره باز شد.\nپ
 COMPLAINT_ASSIGNED = _("شکایت {number:digits} به کارشناس سپرده شد.\nپاسخ تا {deadline:date}")
 COMPLAINT_MERGED = _("شکایت {number:digits} با شکایت دیگر شما یکی شد.\nشماره پیگیری: {into:digits}")
 
+# The same where people chat: nothing is dialled there, and a long answer has room.
+IN_CHAT: Mapping[str, str] = {
+    COMPLAINT_OPENED: _(
+        "شکایت شما ثبت شد.\nشماره: {number:digits}\nپاسخ تا {deadline:date}\nبرای پیگیری «پیگیری» را بفرستید."
+    ),
+    COMPLAINT_ANSWERED_LONG: COMPLAINT_ANSWERED,
+    COMPLAINT_CLOSED: _("شکایت {number:digits} بسته شد.\nمشکل مانده است؟ «شکایت» را بفرستید."),
+}
+
 # UAX #9: a no-break space between digits keeps both groups one number (rule W4), a plain one lets them change
 # places in a right-to-left line. A mark (LRM) at each end keeps the signs of a dialled code where they
 # belong.
@@ -66,6 +75,27 @@ class Notices:
             unit, self._vault, now=now, channel="sms", klass="service", kind="msisdn", to=to.address,
             body=self.words(to.language, text, values), lifetime=SERVICE_LIFE,
         )  # fmt: skip
+
+    def chat(
+        self,
+        unit: Unit,
+        now: datetime,
+        channel: str,
+        route: str,
+        to: str,
+        language: str,
+        text: str,
+        values: Mapping[str, Value],
+    ) -> str:
+        """The same as a message of a chat, by the bot that ``route`` names."""
+        return queue(
+            unit, self._vault, now=now, channel=channel, klass="service", kind=channel, to=to, route=route,
+            body=self.chat_words(language, text, values), lifetime=SERVICE_LIFE,
+        )  # fmt: skip
+
+    def chat_words(self, language: str, text: str, values: Mapping[str, Value]) -> str:
+        """A text as it is said in a chat."""
+        return self.words(language, IN_CHAT.get(text, text), values)
 
     def code(
         self,

@@ -19,7 +19,8 @@ class NeedContext:
     """One turn as a need sees it. ``address`` is the caller's (an msisdn in E.164, or the channel's own id),
     ``party`` its blind index. Writes go into ``unit`` and are committed with the turn, or not at all; reads
     see what is committed and what already waits in ``unit``. ``route`` is the gateway, bot or line that the
-    session is held over, ``raw`` the request of this turn as it came (nothing in a time-out)."""
+    session is held over, ``raw`` the request of this turn as it came (nothing in a time-out). ``fresh`` is
+    that of the ``Person``."""
 
     now: datetime
     session: Session
@@ -32,6 +33,7 @@ class NeedContext:
     services: Services
     route: str = ""
     raw: bytes = b""
+    fresh: bool = True
 
     @property
     def person(self) -> Person:
@@ -39,7 +41,9 @@ class NeedContext:
         subscriber = self.session.subscriber
         if subscriber is None:
             raise LookupError("the session has no subscriber")
-        return Person(subscriber, self.address, self.party, self.language, self.channel, self.session.id)
+        return Person(
+            subscriber, self.address, self.party, self.language, self.channel, self.session.id, self.fresh
+        )
 
 
 Handler = Callable[[NeedContext, Mapping[str, Value]], Awaitable[Met]]

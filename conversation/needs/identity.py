@@ -1,4 +1,4 @@
-"""Whether a national ID and a number belong together, asked of Shahkar or the like."""
+"""Whose a number is: asked of Shahkar or the like, or vouched for by the messenger."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from conversation.needs.context import NeedContext, Needs, text_of
 from engine.needs import NeedSpec
 from engine.session import Value
 from engine.turn import Met
+from services.verification import e164
 
 REQUIRED = NeedSpec(
     "identity.required",
@@ -37,4 +38,19 @@ async def match_identity(turn: NeedContext, arguments: Mapping[str, Value]) -> M
     return Met("ok" if matched else "mismatch")
 
 
-NEEDS: Needs = ((REQUIRED, is_required), (MATCH, match_identity))
+CONTACT = NeedSpec(
+    "identity.contact",
+    fa="می‌گوید آیا شخص همین خط را در همین نشست به نام خودش هم‌رسانی کرده است (دکمه «فرستادن شماره من» "
+    "در تلگرام و بله)؛ پیام‌رسان درستی آن را می‌داند و کدی لازم نیست.",
+    en="Whether the person shared this number as their own contact in this session (the button of "
+    "Telegram and Bale). The messenger vouches for it, and no code is needed.",
+    arguments={"number": True},
+    outcomes={"yes": (), "no": ()},
+)
+
+
+async def is_contact(turn: NeedContext, arguments: Mapping[str, Value]) -> Met:
+    return Met("yes" if e164(text_of(arguments, "number")) == turn.session.contact else "no")
+
+
+NEEDS: Needs = ((REQUIRED, is_required), (MATCH, match_identity), (CONTACT, is_contact))

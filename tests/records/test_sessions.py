@@ -246,7 +246,7 @@ async def test_an_arrival_knows_the_person_and_what_they_left_open(
     person = new_id(NOW)
     unit.insert(subscribers, subscriber(person) | {"language": "en"})
     address = {"subscriber": person, "sealed": b"", "created_at": NOW}
-    unit.insert(addresses, {"kind": "msisdn", "index": PARTY, "verified_at": NOW, **address})
+    unit.insert(addresses, {"kind": "msisdn", "index": PARTY, "seen_at": NOW, **address})
     unit.insert(addresses, {"kind": "telegram", "index": b"t" * 16, **address})
     await committer.commit(unit)
     older = await Phone(store, committer, b"1" * 16).open(session_of())
@@ -258,13 +258,13 @@ async def test_an_arrival_knows_the_person_and_what_they_left_open(
     assert arrival.parked == newer
     assert arrival.subscriber is not None
     assert (arrival.subscriber.id, arrival.subscriber.language) == (person, "en")
-    assert arrival.subscriber.verified_at == NOW
+    assert arrival.subscriber.seen_at == NOW
     assert (await store.arrival(KEY, "msisdn", PARTY)).parked == texting
     assert (await store.arrival(KEY, "msisdn", PARTY, "bale")).parked is None
 
     chatting = await store.arrival(KEY, "telegram", b"t" * 16)
     assert chatting.subscriber is not None
-    assert (chatting.subscriber.id, chatting.subscriber.verified_at) == (person, None)
+    assert (chatting.subscriber.id, chatting.subscriber.seen_at) == (person, None)
     assert (chatting.turn, chatting.parked) == (None, None)
 
     closing = Unit()

@@ -292,8 +292,8 @@ async def test_a_number_that_is_taken_runs_again(desk: Desk, monkeypatch: pytest
     assert len(rows) == 2
 
 
-async def test_someone_without_a_number_is_not_written_to(desk: Desk) -> None:
-    """A chat that never gave a number: the complaint is filed all the same."""
+async def test_someone_without_a_number_is_written_to_where_they_chat(desk: Desk) -> None:
+    """A chat that never gave a number: its own screen has said that the complaint was filed."""
     found = await desk.turn(
         lambda unit: desk.services.subscribers.find_or_create(
             unit, now=desk.now, kind="telegram", address="77", language="fa", by=None
@@ -301,8 +301,13 @@ async def test_someone_without_a_number_is_not_written_to(desk: Desk) -> None:
     )
     person = Person(found.id, "77", desk.vault.index("telegram", "77"), "fa", "telegram", b"s" * 16)
     opened = await file(desk, person)
-    await desk.services.complaints.close(opened.number, operator="sara", revision=1, now=desk.now)
     assert await desk.messages() == []
+    await desk.services.complaints.close(opened.number, operator="sara", revision=1, now=desk.now)
+    [message] = await desk.messages()
+    grouped = f"{persian(opened.number[:4])}\u00a0{persian(opened.number[4:])}"
+    assert (message.channel, message.to, message.body) == (
+        "telegram", "77", f"شکایت {grouped} بسته شد.\nمشکل مانده است؟ «شکایت» را بفرستید.",
+    )  # fmt: skip
     assert (await read(desk, opened.number)).state == "closed"
 
 

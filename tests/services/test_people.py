@@ -28,9 +28,7 @@ async def count(desk: Desk, table: object) -> int:
 
 async def link(desk: Desk, person: Person, number: str) -> None:
     async def act(unit: Unit) -> None:
-        await desk.services.subscribers.link(
-            unit, now=desk.now, subscriber=person.subscriber, number=number, by="code"
-        )
+        await desk.services.linking.link(unit, person, now=desk.now, number=number, by="code")
 
     await desk.turn(act)
 
@@ -114,9 +112,9 @@ async def test_linking_in_the_turn_that_creates_the_person(desk: Desk) -> None:
     new = await service.find_or_create(
         unit, now=desk.now, kind="msisdn", address=NUMBER, language="fa", by="network"
     )
-    await service.link(unit, now=desk.now, subscriber=new.id, number=NUMBER, by="code")
-    await service.link(unit, now=desk.now, subscriber=new.id, number=OTHER, by="code")
-    await service.link(unit, now=desk.now, subscriber=new.id, number=OTHER, by="code")
+    person = Person(new.id, NUMBER, desk.vault.index("msisdn", NUMBER), "fa", "ussd", b"s" * 16)
+    for number in (NUMBER, OTHER, OTHER):
+        await desk.services.linking.link(unit, person, now=desk.now, number=number, by="code")
     await desk.committer.commit(unit)
     assert await count(desk, addresses) == 2
 
@@ -241,9 +239,7 @@ async def test_an_address_that_changed_hands_meanwhile_is_a_conflict(desk: Desk)
     units = []
     for person in (first, second):
         unit = Unit()
-        await desk.services.subscribers.link(
-            unit, now=desk.now, subscriber=person.subscriber, number=OTHER, by="code"
-        )
+        await desk.services.linking.link(unit, person, now=desk.now, number=OTHER, by="code")
         units.append(unit)
     await desk.committer.commit(units[0])
     with pytest.raises(Conflict):
