@@ -61,7 +61,15 @@ async def talking(home: House, watch: Watcher) -> AsyncIterator[None]:
     if not carriers:
         yield
         return
-    talks = Talking(home.database, home.vault, carriers, clock=now, wake=asyncio.Event(), watch=watch)
+    talks = Talking(
+        home.database,
+        home.vault,
+        carriers,
+        clock=now,
+        wake=asyncio.Event(),
+        watch=watch,
+        alone=home.settings.embedded,
+    )
     home.committer.wake(outbox, talks.wake, lambda row: row["channel"] in TALKING)
     running = asyncio.create_task(kept(talks.run))
     try:

@@ -28,10 +28,10 @@ from records.unit import Unavailable
 
 log = structlog.get_logger()
 
-HELD = 10  # Seconds that the messenger holds a request to which it has nothing to answer.
-LEASE = timedelta(seconds=25)  # Longer than one request takes.
-RENEW = timedelta(seconds=12)  # Renewed when so much or less is left: not with each request.
-LOOK = 4.0  # Seconds between looks for a lease that somebody else has.
+HELD = 5  # Seconds that the messenger holds a request to which it has nothing to answer.
+LEASE = timedelta(seconds=15)  # Longer than one request takes.
+RENEW = timedelta(seconds=8)  # Renewed when so much or less is left: not with each request.
+LOOK = 3.0  # Seconds between looks for a lease that somebody else has.
 PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # Seconds between tries while the messenger is away.
 REFUSED = 60.0  # Seconds before a refused token is tried again.
 BESIDE = (8.0, 20.0)  # Seconds that a bot is left to whoever else polls it, at random.

@@ -22,12 +22,14 @@ from dispatch.provider import Accepted, Correspondent, Outcome, Outgoing
 from dispatch.settling import after, expired, lapsed, settlement
 from dispatch.watching import Watcher, unwatched
 from records.claims import Claimed, Settled, release, renew
-from records.correspondence import Done, exchange, waits
+from records.correspondence import Done, exchange, forsake, waits
 from records.database import Database
 from records.unit import Unavailable
 from records.vault import Vault
 
-LEASE = timedelta(seconds=60)
+# Short, since a chat stands still until the lease of a process that died is over; renewed while a message is
+# under way.
+LEASE = timedelta(seconds=15)
 BATCH = 200  # Messages claimed at once.
 POLL = 0.5  # Seconds between looks at the outbox, unless woken.
 GRACE = 30.0  # Seconds that a stop waits for providers.
@@ -55,6 +57,7 @@ class Talking:
         charge: Charger = unpriced,
         lease: timedelta = LEASE,
         poll: float = POLL,
+        alone: bool = False,
     ) -> None:
         self._database = database
         self._vault = vault
@@ -65,6 +68,7 @@ class Talking:
         self._charge = charge
         self._lease = lease
         self._poll = poll
+        self._alone = alone
         self._room = sum(provider.at_once for provider in providers.values())
         self._stopping = False
         self._done: list[Done] = []
@@ -81,6 +85,9 @@ class Talking:
             while not self._stopping:
                 self.wake.clear()
                 try:
+                    if self._alone:
+                        await forsake(self._database)
+                        self._alone = False
                     more = await self._exchange(sure=woken)
                     wait = 0.1
                 except Unavailable as error:
