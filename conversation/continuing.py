@@ -54,14 +54,12 @@ class Late:
     """A press on a screen that is not the present one any more: nothing follows from it."""
 
 
-def read_request(last: TurnRecord, request: Request) -> Step | Repeated | Earlier | Over | Anew | Late:
+def read_request(last: TurnRecord, request: Request) -> Step | Repeated | Earlier | Over | Anew:
     """What the request is, given the session's last turn."""
     incoming, session = request.incoming, last.session
     age = request.received - moment(last.answered)
     if request.input_key is not None and request.input_key == last.key and age < REPETITION:
         return Repeated()
-    if incoming.answers is not None and not answers_last(incoming.answers, session):
-        return Late()
     copy = incoming.raw == last.raw and age < REPETITION
     if copy and incoming.doubtful:
         return Repeated()

@@ -114,8 +114,6 @@ class Turns:
                 return await self._step(request, last.session, found)
             if not isinstance(found, Anew):
                 return await self._again(request, last, found)
-        elif request.incoming.answers is not None:
-            return self._of_nothing(arrival)
         elif request.incoming.begins is False:
             self._measured.turns[measures.OVER] += 1
             return fallback(OVER, self._languages, _spoken(arrival))
@@ -127,14 +125,17 @@ class Turns:
         """The same on a chat, where one dialog follows another."""
         caller = request.incoming.caller
         last = None if fresh else await self._sessions.cached(request.key)
-        if last is None or isinstance(read_chat(last, request), Anew):
-            # The cache may not know of a dialog that another process began meanwhile.
+        if last is None or isinstance(read_chat(last, request), Anew | Late):
+            # The cache may not know of a turn that another process took meanwhile, in this dialog or in one
+            # that it began.
             arrival = await self._sessions.arrival(
                 request.key, request.kind, request.party, caller.channel, lost=True
             )
             last = arrival.turn
             if last is None and request.incoming.answers is not None:
-                return self._of_nothing(arrival)
+                # A press on a menu of a dialog that the records do not know any more.
+                self._measured.turns[measures.OVER] += 1
+                return Reply(Screen("", ""), False, _spoken(arrival), repeated=True)
             if last is None or isinstance(read_chat(last, request), Anew):
                 return await self._open(request, arrival)
         request.language = last.session.language
@@ -147,18 +148,8 @@ class Turns:
         self._measured.turns[measures.STORED] += 1
         return msgspec.structs.replace(reply_of(before or last), repeated=True)
 
-    def _of_nothing(self, arrival: Arrival | None) -> Reply:
-        """A press on a menu of a dialog that the records do not know any more."""
-        self._measured.turns[measures.OVER] += 1
-        return Reply(Screen("", ""), False, _spoken(arrival), repeated=True)
-
-    async def _again(
-        self, request: Request, last: TurnRecord, found: Repeated | Earlier | Over | Late
-    ) -> Reply:
+    async def _again(self, request: Request, last: TurnRecord, found: Repeated | Earlier | Over) -> Reply:
         """A request that is no new step: the screen that is stored for it."""
-        if isinstance(found, Late):
-            self._measured.turns[measures.STORED] += 1
-            return Reply(last.screen, last.replies, last.session.language, repeated=True)
         if isinstance(found, Over):
             self._measured.turns[measures.OVER] += 1
             return fallback(OVER, self._languages, last.session.language)

@@ -61,8 +61,19 @@ class Chat:
         self.update += 1
         return await self.give(self.update, text, begins=begins, files=files)
 
+    async def press(self, reply: Reply, key: str) -> Reply:
+        """A new update: a button under the screen of that reply."""
+        self.update += 1
+        return await self.give(self.update, key, answers=(reply.session[-4:], reply.sequence))
+
     async def give(
-        self, update: int, text: str, *, begins: bool | None = None, files: tuple[str, ...] = ()
+        self,
+        update: int,
+        text: str,
+        *,
+        begins: bool | None = None,
+        files: tuple[str, ...] = (),
+        answers: tuple[bytes, int] | None = None,
     ) -> Reply:
         """An update by its number: the same one again is the same request."""
         incoming = Incoming(
@@ -74,6 +85,7 @@ class Chat:
             chat=True,
             order=update if self.ordered else None,
             files=files,
+            answers=answers,
         )
         return await self.process.conversation.take_turn(incoming)
 

@@ -234,6 +234,35 @@ async def test_an_update_that_comes_out_of_order_changes_nothing(here: Process) 
     assert (await chat.give(4, TEXT)).text.startswith("شکایت شما ثبت شود")
 
 
+# Buttons.
+
+
+async def test_only_the_buttons_of_the_present_screen_are_answers(here: Process) -> None:
+    chat = Chat(here)
+    subjects = await chat.write("شکایت")
+    text = await chat.press(subjects, "2")
+    assert text.text.startswith("شکایت خود را")
+    before = await count(here, turns)
+    late = await chat.press(subjects, "3")
+    assert (late.repeated, late.text) == (True, text.text), "this menu was answered"
+    assert await count(here, turns) == before
+    assert (await chat.press(text, "0")).text == subjects.text
+    stranger = await Chat(here, address="70002").press(subjects, "2")
+    assert (stranger.repeated, stranger.text) == (True, ""), "a menu of a dialog that is not there"
+    assert await count(here, sessions) == 1
+
+
+async def test_a_press_reaches_a_process_that_missed_the_screen(here: Process, there: Process) -> None:
+    chat = Chat(here)
+    await chat.write("سلام")
+    other = chat.on(there)
+    other.update = 200
+    await other.write("2")
+    confirm = await other.walk("2", TEXT)
+    chat.update = 300
+    assert FILED in (await chat.press(confirm, "1")).text, "its cache knew an older screen"
+
+
 # Races.
 
 
