@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable, Container
 from datetime import datetime
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol
 
 import msgspec
@@ -30,6 +31,7 @@ ROUTE = "webchat"
 NEWEST = 50  # Turns and posts that a client without any is shown.
 MOST = 100
 RETRY = 2.0  # Seconds until what was not taken may be sent again.
+KERNEL_BUFFER = 64 * 1024  # Bytes on their way to a client.
 GOODBYE = 2.0  # Seconds that a client has to answer the end.
 
 
@@ -84,6 +86,7 @@ class Door:
         ws = web.WebSocketResponse(compress=False, max_msg_size=FRAME_BYTES, timeout=GOODBYE)
         await ws.prepare(request)
         assert request.transport is not None
+        _keep_little(request.transport)
         address = self._addresses.of(peer, now())
         socket = Socket(ws, request.transport, peer, address, now())
         self._addresses.opened(address)
@@ -235,3 +238,10 @@ class Door:
             if each is not socket:
                 self._hub.close(each, GIVEN_UP)
         return GIVEN_UP
+
+
+def _keep_little(transport: asyncio.Transport) -> None:
+    """Bounds what the kernel keeps for a reader who takes nothing; it would be some megabytes each."""
+    raw = transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(SOL_SOCKET, SO_SNDBUF, KERNEL_BUFFER)
