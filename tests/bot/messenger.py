@@ -14,6 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
@@ -175,7 +176,7 @@ class Messenger:
             {"X-Telegram-Bot-Api-Secret-Token": known} if known else {}
         )
         try:
-            async with self._http.post(bot.webhook["url"], data=body, headers=headers) as response:
+            async with self._http.post(bot.webhook["url"], data=BytesIO(body), headers=headers) as response:
                 text = await response.text()
                 return response.status, json.loads(text) if text.startswith("{") else {}
         except (ClientError, OSError):
@@ -238,7 +239,7 @@ class Messenger:
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         bot.poller = mine
         offset = int(given.get("offset") or 0)
-        bot.pending = [update for update in bot.pending if update["update_id"] >= offset]
+        bot.pending = [update for update in bot.pending if update.get("update_id", offset) >= offset]
         bot.offset = max(bot.offset, offset)
         end = time.monotonic() + float(given.get("timeout") or 0)
         while not bot.pending and (left := end - time.monotonic()) > 0 and not mine.done():
