@@ -224,7 +224,7 @@ async def test_calls(desk: Desk) -> None:
     assert await caller.meet("callbacks.ask", topic="help", time_of_day="morning") == Met("ok")
     assert await caller.meet("callbacks.ask", topic="help", time_of_day="any") == Met("waiting")
     assert await caller.meet("handover.request", topic="help") == Met("accepted", {"place": None})
-    assert await caller.meet("handover.request", topic="charging") == Met("accepted")
+    assert await caller.meet("handover.request", topic="charging") == Met("accepted", {"place": None})
     assert await caller.meet("callbacks.ask", topic="charging", time_of_day="any") == Met("waiting")
 
 
