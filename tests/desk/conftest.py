@@ -75,6 +75,7 @@ class Operator:
         environment = {**self.service.environment(), "TERM": "xterm", "COLUMNS": "100"}
         if self.terminal:
             self._keys, theirs = pty.openpty()
+            os.set_blocking(self._keys, False)
             self._process = await asyncio.create_subprocess_exec(
                 *arguments, cwd=ROOT, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
             )
@@ -161,6 +162,8 @@ class Operator:
                 arrived.clear()
                 try:
                     data = os.read(self._keys, 4096)
+                except BlockingIOError:
+                    continue
                 except OSError:
                     return  # The desk closed its end.
                 self.shown += data.decode("utf-8", "replace")
