@@ -47,25 +47,10 @@ class Unasked:
 
     async def fire(self, due: Due, layout: Layout) -> None:
         """Fires the time-out that a session waits for. Of several processes that try, one does it."""
-        assert due.turn is not None
-        session, unit, now = due.turn.session, Unit(), self._clock()
-        was_due = session.due
         try:
-            turn = await self._advance(due, Input("timeout"), unit, now, layout)
-        except UnknownVersion as missing:
-            await self._turns.learn(missing)  # The next sweep finds it.
-            return
-        except Fault:
-            # It would fail at each sweep from now on, so the session ends here.
-            log.exception("time-out failed", route=due.route)
-            unit = Unit()
-            session.finished = True
-            session.sequence += 1
-            turn = Turn(Screen("", ""), False, (), "broken")
-        try:
-            await self._commit(due, turn, unit, now, layout, was_due=was_due)
+            await self._take(due, Input("timeout"), layout)
         except Conflict:
-            return  # Another process fired it, or the person answered just then.
+            return  # Another process fired it, or the person answered just then: the next sweep sees.
 
     async def post(self, session: bytes, event: str, *, key: str, also: Writes | None = None) -> Reply | None:
         """Moves a session on by what happened to its thread, ``also`` committed with it: both or neither.
@@ -82,17 +67,11 @@ class Unasked:
             due = await self._sessions.standing(session)
             if due is None or due.turn is None:
                 return None
-            unit, now, was_due = Unit(), self._clock(), due.turn.session.due
             layout = CHANNELS.get(due.turn.session.channel, USSD)
             try:
-                turn = await self._advance(due, Input("event", event), unit, now, layout)
-                if also is not None:
-                    await also(unit)
-                return await self._commit(due, turn, unit, now, layout, was_due=was_due, key=input_key)
+                return await self._take(due, Input("event", event), layout, input_key, also)
             except NotHandedOver:
                 return None
-            except UnknownVersion as missing:
-                await self._turns.learn(missing)
             except Conflict:
                 pass  # Somebody else moved it: look again.
         raise Unavailable("an event met a conflict each time")
@@ -110,23 +89,26 @@ class Unasked:
             except (Conflict, Unavailable):
                 log.warning("nothing could be said", route=caller.route)
 
-    async def _advance(self, due: Due, input: Input, unit: Unit, now: datetime, layout: Layout) -> Turn:
-        assert due.turn is not None
-        return await self._turns.advance(due.turn.session, input, unit, now, due.party, due.route, layout)
-
-    async def _commit(
-        self,
-        due: Due,
-        turn: Turn,
-        unit: Unit,
-        now: datetime,
-        layout: Layout,
-        *,
-        was_due: float | None,
-        key: bytes | None = None,
+    async def _take(
+        self, due: Due, input: Input, layout: Layout, key: bytes | None = None, also: Writes | None = None
     ) -> Reply:
+        """Takes the turn and commits it. ``Conflict``: look at the session anew."""
         assert due.turn is not None
-        session = due.turn.session
+        session, unit, now = due.turn.session, Unit(), self._clock()
+        was_due, sequence = session.due, session.sequence
+        try:
+            turn = await self._turns.advance(session, input, unit, now, due.party, due.route, layout)
+        except NotHandedOver:
+            raise
+        except Fault as fault:
+            if isinstance(fault, UnknownVersion) and await self._learned(fault):
+                raise Conflict("the session's flow was not known here") from None
+            # It would fail each time from now on, so the session ends here.
+            log.exception("a turn failed that nobody asked for", route=due.route, input=input.kind)
+            unit, session.finished, session.sequence = Unit(), True, sequence + 1
+            turn = Turn(Screen("", ""), False, (), "broken")
+        if also is not None:
+            await also(unit)
         record = TurnRecord(
             session=session,
             key=key,
@@ -150,6 +132,12 @@ class Unasked:
             self._replies.queue(unit, reply, caller, now)
         await self._committer.commit(unit)
         self._sessions.remember(due.key, value)
-        if self._replies is not None:
-            self._replies.committed(session.channel, due.party, record)
         return reply
+
+    async def _learned(self, missing: UnknownVersion) -> bool:
+        """Whether the version could be loaded."""
+        try:
+            await self._turns.learn(missing)
+        except UnknownVersion:
+            return False
+        return True

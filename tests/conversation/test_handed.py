@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from conversation.needs import HANDLERS
 from conversation.needs.context import NeedContext
 from engine.session import Value
 from engine.turn import Met
-from records.tables import sessions, subscribers, turns
+from records.tables import flow_versions, sessions, subscribers, turns
 from records.unit import Conflict, Unit
 from tests.conversation.chats import RENDERS, Chat, sent
 from tests.conversation.conftest import Clock, Process, process
@@ -224,3 +224,27 @@ async def test_a_channel_without_an_outbox_gets_the_reply_to_push(here: Process)
     assert reply is not None
     assert reply.text == "راضی بودید؟"
     assert await sent(here) == []
+
+
+async def test_a_flow_that_is_gone_ends_its_sessions_instead_of_holding_up_the_others(
+    database_url: str, clock: Clock, flows: Path, here: Process
+) -> None:
+    """Nobody can load the version that they stand in."""
+    handed, waiting = Chat(here, address="1"), Chat(here, address="2")
+    await handed.write("شروع")
+    await waiting.write("شروع")
+    (flows / "main.yaml").write_text(FLOW.replace("ممنون", "سپاس"))
+    await here.database.transaction(lambda connection: connection.execute(flow_versions.delete()))
+    async with process(database_url, clock, flows=flows, renders=RENDERS) as later:
+        session = await session_of(handed)
+        reply = await later.conversation.post_event(session, "closed", key="closed")
+        assert reply is not None
+        assert (reply.text, reply.replies) == ("", False)
+        clock.passes(days=8)
+        await later.timers.sweep()
+        stored = await rows(later, select(sessions.c.outcome).order_by(sessions.c.id))
+        assert [row.outcome for row in stored] == ["broken", "broken"]
+        steps = select(turns.c.session, func.count().label("steps"), func.max(turns.c.sequence).label("last"))
+        for row in await rows(later, steps.group_by(turns.c.session)):
+            assert row.steps == row.last == 2
+        assert (await waiting.on(later).give(300, "شروع")).text == "کارشناس پاسخ می‌دهد.", "and life goes on"
