@@ -21,6 +21,7 @@ import msgspec
 import telegram
 
 from conversation.incoming import Caller, Incoming, Reply
+from conversation.numbers import e164
 from conversation.outgoing import Parcel
 from dispatch.providers.bot.line import Line
 from dispatch.providers.bot.platforms import MESSAGE_UNITS, PLATFORMS
@@ -54,12 +55,10 @@ class Press(msgspec.Struct, frozen=True):
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """A shared contact. ``own``: it is the sender's own, as the messenger says; else it proves nothing.
-    ``incoming`` has the number as its text, as if it had been typed."""
+    """A shared contact that is not the sender's own, or of which the messenger does not say whose it is: it
+    proves nothing. One of the sender's own is an ``Incoming`` with its number."""
 
     incoming: Incoming
-    number: str
-    own: bool
 
 
 class FileSent(msgspec.Struct, frozen=True):
@@ -243,9 +242,10 @@ def _meaning(update: telegram.Update, raw: bytes, line: Line) -> Update:
         return _said(caller, posted.text, raw, int(update.update_id))
     incoming = _said(caller, posted.caption or "", raw, int(update.update_id))
     if (contact := posted.contact) is not None:
-        number = "+" + re.sub("[^0-9]", "", str(contact.phone_number))
-        own = contact.user_id is not None and contact.user_id == sender.id
-        return Contact(msgspec.structs.replace(incoming, text=number), number, own)
+        number = e164(re.sub("[^0-9+]", "", str(contact.phone_number)))
+        if number is None or contact.user_id is None or contact.user_id != sender.id:
+            return Contact(incoming)
+        return msgspec.structs.replace(incoming, text=number, contact=number)
     return _file(posted, incoming) or Other(incoming)
 
 

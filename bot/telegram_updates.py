@@ -64,14 +64,6 @@ class Conversation(Protocol):
         """The reply to one message; it is in the outbox by then, unless it was not ``taken``."""
 
 
-class Contacts(Protocol):
-    """Who is told of a number that a person shared, and that the messenger vouches for."""
-
-    async def shared(self, contact: Contact) -> Reply | None:
-        """What the number leads to, as ``take_turn`` says it; None when nobody has a use for it. Doing it
-        twice is as doing it once. Raises ``Unavailable``."""
-
-
 class Files(Protocol):
     """Who keeps the files that people send."""
 
@@ -79,9 +71,10 @@ class Files(Protocol):
     def most(self) -> int:
         """The most bytes that one may have."""
 
-    async def keep(self, sent: FileSent, content: Callable[[], AsyncIterator[bytes]]) -> Reply | None:
-        """What the file leads to, as ``take_turn`` says it; None when nobody has a use for it. ``content``
-        fetches it from the messenger. Doing it twice is as doing it once. Raises ``Unavailable``."""
+    async def keep(self, sent: FileSent, content: Callable[[], AsyncIterator[bytes]]) -> Incoming:
+        """The message as the conversation takes it: with the file's id, or with why it was not kept.
+        ``content`` fetches it from the messenger. Doing it twice is as doing it once. Raises ``Unavailable``
+        and what ``content`` raises."""
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -108,7 +101,6 @@ class Updates(Collector):
         vault: Vault,
         languages: Mapping[str, Language],
         clock: Callable[[], datetime],
-        contacts: Contacts | None = None,
         files: Files | None = None,
         at_once: int = AT_ONCE,
     ) -> None:
@@ -119,7 +111,6 @@ class Updates(Collector):
         self._vault = vault
         self._languages = languages
         self._clock = clock
-        self._contacts = contacts
         self._files = files
         self._chats = Leases()
         self._room = asyncio.Semaphore(at_once)
@@ -201,7 +192,7 @@ class Updates(Collector):
             case Press():
                 return await self._pressed(update)
             case Contact():
-                return await self._contact(update)
+                return await self._say(update.incoming, words.NOT_YOURS)
             case FileSent():
                 return await self._file(update, line)
             case Other():
@@ -232,14 +223,6 @@ class Updates(Collector):
         language = self._languages.get(reply.language) or self._languages["fa"]
         return Taken(True, {**_stop(press.id), "text": language.translate(words.OLD_MENU)})
 
-    async def _contact(self, contact: Contact) -> Taken:
-        if not contact.own:
-            return await self._say(contact.incoming, words.NOT_YOURS)
-        reply = await self._contacts.shared(contact) if self._contacts is not None else None
-        if reply is None:
-            return await self._say(contact.incoming, words.CONTACT_LATER)
-        return await self._replied(contact.incoming, reply)
-
     async def _file(self, sent: FileSent, line: Line) -> Taken:
         files = self._files
         if files is None:
@@ -247,15 +230,13 @@ class Updates(Collector):
         if sent.size > files.most:
             return await self._say(sent.incoming, words.FILE_TOO_LARGE)
         try:
-            reply = await files.keep(sent, partial(_content, line, sent.id, files.most))
+            incoming = await files.keep(sent, partial(_content, line, sent.id, files.most))
         except BadRequest:
             return await self._say(sent.incoming, words.FILE_TOO_LARGE)  # Or it is gone.
         except TelegramError as error:
             log.info("file not fetched", bot=line.route, error=type(error).__name__)
             return AGAIN
-        if reply is None:
-            return await self._say(sent.incoming, words.FILE_LATER)
-        return await self._replied(sent.incoming, reply)
+        return await self._turn(incoming)
 
     async def _say(self, incoming: Incoming, text: str) -> Taken:
         await self._asides.say(incoming.caller, text, incoming.key or "")

@@ -128,18 +128,23 @@ def test_a_press_that_means_nothing_is_answered_all_the_same(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "number", "own"),
-    [
-        ("contact_own", "+989121234567", True),
-        ("contact_other", "+989351234567", False),
-        ("contact_card", "+09121234567", False),
-        ("bale_contact", "+989351234567", True),
-    ],
+    ("name", "number"), [("contact_own", "+989121234567"), ("bale_contact", "+989351234567")]
 )
-def test_a_contact_is_the_senders_own_or_proves_nothing(name: str, number: str, own: bool) -> None:
+def test_a_contact_of_the_senders_own(name: str, number: str) -> None:
+    incoming = said(read(name))
+    assert (incoming.text, incoming.contact) == (number, number)
+
+
+@pytest.mark.parametrize("name", ["contact_other", "contact_card"])
+def test_a_contact_of_somebody_else_or_of_nobody_proves_nothing(name: str) -> None:
     contact = read(name)
     assert isinstance(contact, Contact)
-    assert (contact.number, contact.own, contact.incoming.text) == (number, own, number)
+    assert (contact.incoming.text, contact.incoming.contact) == ("", "")
+
+
+def test_nothing_but_a_number_is_one() -> None:
+    body = raw("contact_own").replace(b"989121234567", "شماره".encode())
+    assert isinstance(parse(body, line()), Contact)
 
 
 @pytest.mark.parametrize(
