@@ -85,8 +85,10 @@ class HandoverDesk:
         return [(line, status) for line, (_post, status) in zip(lines, found, strict=True)]
 
     async def history(self, subscriber: bytes, most: int = MOST) -> list[Thread]:
-        """All threads of a person, the newest first."""
-        return await records.of_subscriber(self._database, subscriber, most)
+        """All talks of a person, the newest first; without the threads that only hold notices, which are of
+        no session."""
+        found = await records.of_subscriber(self._database, subscriber, most)
+        return [each for each in found if each.session != each.id]
 
     async def present(self, *, now: datetime) -> list[str]:
         """The operators who are at a desk."""
