@@ -27,7 +27,8 @@ LINE_DIGITS = 24
 
 # What no short message can carry: control characters but the line feed, halves of surrogate pairs.
 _UNUSABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_MOBILE = re.compile(r"\+989[0-9]{9}")
+# No mobile number of Iran begins with 098: that is a line of eight digits behind the country's prefix.
+_MOBILE = re.compile(r"\+989(?!8)[0-9]{9}")
 
 
 class InboundSms(msgspec.Struct, frozen=True, array_like=True):

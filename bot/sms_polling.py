@@ -22,7 +22,7 @@ from records import leases
 from records.database import Database
 from records.unit import Unavailable
 
-LEASE = timedelta(seconds=45)  # Beyond the pause: longer than one question may take.
+LEASE = timedelta(seconds=15)  # Beyond the pause; it is renewed before each question.
 BEFORE = timedelta(hours=1)  # How much older than its fetching a message may be that is fetched again.
 STORING = (0.1, 0.5, 1.0, 2.0, 5.0)  # Seconds between attempts to store.
 GRACE = 10.0  # Seconds that a stop waits for what was fetched to be stored.
