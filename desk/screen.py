@@ -64,7 +64,8 @@ def line(say: Words, post: Line) -> str:
         return f"{at}  · {text}"
     act = say(words.ACTS.get(post.kind, post.kind))
     shown = say(words.REASONS[text]) if post.kind == "closed" and text in words.REASONS else text
-    return f"{at}  ({who(say, post)} {act}{': ' if post.kind == 'note' else ' '}{shown})".replace(" )", ")")
+    parts = [f"{act}:" if post.kind in ("note", "closed") else act, shown]
+    return f"{at}  ({who(say, post)} {' '.join(part for part in parts if part)})"
 
 
 def who(say: Words, post: Line) -> str:

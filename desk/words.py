@@ -10,6 +10,7 @@ from engine.fold import key
 from engine.session import Value
 from engine.turn import Language
 from languages import _
+from services.handover_words import REASONS as CLOSING
 
 HELLO = _("میز {name}. برای فرمان‌ها «/راهنما» را بنویسید.")
 NOBODY = _("کسی در صف نیست.")
@@ -72,7 +73,7 @@ ACTS: Mapping[str, str] = {
 }
 CHANNELS: Mapping[str, str] = {
     "telegram": _("تلگرام"),
-    "bale": _("بله"),
+    "bale": _("پیام‌رسان بله"),
     "webchat": _("وب"),
     "sms": _("پیامک"),
 }
@@ -129,7 +130,8 @@ class Words:
         """The reason that somebody typed; ``resolved`` for nothing, None for anything else."""
         if not typed:
             return "resolved"
-        for name, text in REASONS.items():
+        for name in CLOSING:
+            text = REASONS[name]
             if key(typed) in (name, key(text), key(self(text))):
                 return name
         return None
