@@ -34,6 +34,10 @@ MINE, OTHER, THIRD = "+989121234567", "+989351112233", "+989361112244"
         ("9121234567" * 10, "912123•••67"),
         ("/ussd/nalo?secret=open-sesame&x=1", "/ussd/nalo?secret=•••&x=1"),
         ("b'GET /?a=1&SECRET=open+sesame'", "b'GET /?a=1&SECRET=•••'"),
+        (
+            "https://api.telegram.org/bot123456789:AAFakeTokenOfOurOwnMaking0123456789/getMe",
+            "https://api.telegram.org/bot•••/getMe",
+        ),
         ("secret=", "secret="),
         ("", ""),
     ],

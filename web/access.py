@@ -107,7 +107,8 @@ class HeaderSecret:
 
     def refusal(self, request: web.Request) -> str | None:
         given = request.headers.get(self.header, "").encode("utf-8", "surrogateescape")
-        return None if hmac.compare_digest(given, self.secret) else "This needs its secret."
+        known = bool(self.secret) and hmac.compare_digest(given, self.secret)
+        return None if known else "This needs its secret."
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ class PathSecret:
 
     def refusal(self, request: web.Request) -> str | None:
         given = request.match_info.get(self.part, "").encode("utf-8", "surrogateescape")
-        return None if hmac.compare_digest(given, self.secret) else "This needs its secret."
+        known = bool(self.secret) and hmac.compare_digest(given, self.secret)
+        return None if known else "This needs its secret."
 
 
 @dataclass(frozen=True, slots=True)

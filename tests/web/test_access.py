@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, make_mocked_request
+from yarl import URL
 
 from web.access import (
     AnyOf,
+    HeaderSecret,
     Loopback,
     Networks,
+    PathSecret,
     Public,
     RouteSecret,
     Rule,
@@ -233,3 +236,45 @@ def test_every_route_without_a_rule_is_found(tmp_path: Path) -> None:
     ]
     rules = {rule_of(route) for route in app.router.routes()}
     assert Loopback() in rules
+
+
+@pytest.mark.parametrize(
+    ("secret", "given", "expected"),
+    [
+        (b"open-sesame", "open-sesame", 200),
+        (b"open-sesame", "open-sesam", 403),
+        (b"open-sesame", "open-sesame1", 403),
+        (b"open-sesame", "Open-Sesame", 403),
+        (b"open-sesame", "", 403),
+        (b"open-sesame", None, 403),
+        (b"", "", 403),
+        (b"", None, 403),
+    ],
+)
+async def test_a_secret_in_a_header_of_its_own(
+    aiohttp_client: MakeClient, secret: bytes, given: str | None, expected: int
+) -> None:
+    rule = HeaderSecret(secret, "X-Telegram-Bot-Api-Secret-Token")
+    headers = {} if given is None else {"X_Telegram_Bot_Api_Secret_Token": given}
+    assert await status(aiohttp_client, rule, **headers) == expected
+    # Another rule's header is nothing to this one.
+    assert await status(aiohttp_client, rule, X_Chapar_Secret="open-sesame") == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/bot/bale/open-sesame", 200),
+        ("/bot/bale/open%2Dsesame", 200),
+        ("/bot/bale/open-sesam", 403),
+        ("/bot/bale/%FF", 403),
+        ("/bot/bale/open-sesame/x", 404),
+        ("/bot/bale/", 404),
+    ],
+)
+async def test_a_secret_in_the_path(aiohttp_client: MakeClient, path: str, expected: int) -> None:
+    app = web.Application()
+    app.router.add_post("/bot/bale/{secret}", guarded(body_of, PathSecret(b"open-sesame")))
+    client = await aiohttp_client(app)
+    response = await client.post(URL(path, encoded=True), data=b"body")
+    assert response.status == expected

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
-from telegram.error import NetworkError, TelegramError
+from telegram.error import BadRequest, NetworkError, TelegramError
 from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
@@ -106,19 +106,22 @@ class Request(BaseRequest):
             raise Broken(type(error).__name__) from None
 
     async def stream(self, url: str, most: int) -> AsyncIterator[bytes]:
-        """A file in chunks, at most ``most`` bytes; ``Broken`` when it is longer or does not come whole."""
+        """A file in chunks, at most ``most`` bytes. ``BadRequest`` when it is longer or is not there;
+        ``Broken`` and ``Unconnected`` when it may come whole another time."""
         timeout = aiohttp.ClientTimeout(total=300.0, connect=CONNECT, sock_read=READ)
         got = 0
         try:
             async with self._http.get(
                 url, proxy=self._proxy, timeout=timeout, allow_redirects=False
             ) as response:
+                if response.status in (400, 403, 404, 410):
+                    raise BadRequest("the file is not there")
                 if response.status != 200:
                     raise Broken(f"HTTP {response.status}")
                 async for chunk in response.content.iter_chunked(64 * 1024):
                     got += len(chunk)
                     if got > most:
-                        raise Broken("the file is longer than was said")
+                        raise BadRequest("the file is longer than was said")
                     yield chunk
         except aiohttp.ClientConnectorError as error:
             raise Unconnected(type(error).__name__) from None
