@@ -123,14 +123,27 @@ async def run_flow_tests(settings: Settings, arguments: argparse.Namespace) -> i
 
 
 async def dial(settings: Settings, arguments: argparse.Namespace) -> int:
-    url = f"http://127.0.0.1:{settings.port}"
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(ClientSession())
-        if not await sandbox.answers(http, url):
-            logs.start("error", "text")
-            home = await stack.enter_async_context(house(dataclasses.replace(settings, port=0)))
-            url = f"http://127.0.0.1:{await stack.enter_async_context(serving(home))}"
+        http, url = await at_hand(settings, stack)
         return await sandbox.dial(http, url, arguments.code, arguments.number)
+
+
+async def chat(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with AsyncExitStack() as stack:
+        http, url = await at_hand(settings, stack)
+        return await sandbox.chat(http, url, arguments.language)
+
+
+async def at_hand(settings: Settings, stack: AsyncExitStack) -> tuple[ClientSession, str]:
+    """The server that runs on this machine, else one of our own."""
+    url = f"http://127.0.0.1:{settings.port}"
+    http = await stack.enter_async_context(ClientSession())
+    if not await sandbox.answers(http, url):
+        logs.start("error", "text")
+        own = dataclasses.replace(settings, port=0, webchat=True)
+        home = await stack.enter_async_context(house(own))
+        url = f"http://127.0.0.1:{await stack.enter_async_context(serving(home))}"
+    return http, url
 
 
 async def work_at_desk(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -224,6 +237,8 @@ def command_line() -> argparse.ArgumentParser:
     seat = command("desk", work_at_desk, "Answer people who wait for an operator, in the terminal.")
     seat.add_argument("--name", required=True, help="the operator's name")
     seat.add_argument("--language", default="fa", help="language of the desk itself (fa)")
+    talk = command("chat", chat, "A chat in the terminal, on the running server or on one of its own.")
+    talk.add_argument("--language", choices=("fa", "en"), default="fa", help="what to be spoken to in (fa)")
     flows = commands.add_parser("flows", help="List, publish or test flows.")
     acts = flows.add_subparsers(dest="act", required=True, metavar="ACT")
     acts.add_parser("list", help="The live flows and their versions.").set_defaults(run=list_flows)

@@ -280,7 +280,7 @@ async def test_the_embedded_default_says_what_it_is(tmp_path: Path, http: Client
         async with http.get(server.url) as response:
             assert "*733#" in await response.text()
         assert await server.stop() == 0
-    assert {path.name for path in server.data.iterdir()} == {"chapar.sqlite3", "keys.json"}
+    assert {path.name for path in server.data.iterdir()} == {"chapar.sqlite3", "keys.json", "signals"}
     assert os.listdir(tmp_path).count("var") == 1
 
 
