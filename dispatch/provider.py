@@ -15,7 +15,8 @@ class Outgoing:
     """One message to send now. ``to`` is a number in E.164, an e-mail address or the channel's own id of the
     person. ``attempt`` counts from 1; from 2 on the provider may have seen the message before. Nothing is
     sent after ``expires_at``. ``payload`` is the channel's own request as JSON where it is more than the
-    words, ``route`` the bot or line that sends it, else empty; ``parts`` the short messages that an SMS is."""
+    words, ``route`` the bot or line that sends it, else empty, ``parts`` how many short messages an SMS
+    is."""
 
     id: bytes
     tracking: str

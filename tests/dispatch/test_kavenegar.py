@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,22 +23,15 @@ from dispatch.errors import (
     Unreachable,
     Unsubscribed,
 )
-from dispatch.provider import Accepted, Outgoing, Receipt
-from dispatch.providers.sms.kavenegar import Kavenegar, localid, receptor
+from dispatch.provider import Accepted, Credit, Found, Receipt
+from dispatch.providers.sms.kavenegar import Kavenegar
 from dispatch.providers.sms.kavenegar_api import ERRORS, Api
-from records.ids import IdMaker
+from dispatch.providers.sms.names import home, serial
+from records.outbox import templated
+from tests.dispatch.vendors import NOW, ids, outgoing
 
 KEY = "6A7B-secret-key"
-NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
-ids = IdMaker()
-
 Answer = Callable[[str, dict[str, str]], Awaitable[web.Response]]
-
-
-def outgoing(to: str = "+989121234567", body: str = "سلام", attempt: int = 1, route: str = "") -> Outgoing:
-    return Outgoing(
-        ids(NOW), "1234567890", "service", to, "", body, attempt, NOW + timedelta(hours=1), route=route
-    )
 
 
 def reply(status: int = 200, *entries: dict[str, Any], message: str = "تایید شد") -> web.Response:
@@ -113,7 +106,7 @@ async def test_one_message(vendor: Vendor, kavenegar: Kavenegar) -> None:
             {
                 "receptor": "09121234567",
                 "message": "سلام",
-                "localid": str(localid(message.id)),
+                "localid": str(serial(message.id)),
                 "sender": "10004346",
             },
         )
@@ -132,7 +125,7 @@ async def test_several_messages_go_together(vendor: Vendor, kavenegar: Kavenegar
         "receptor": ["09121234567", "09351112233", "09121234567"],
         "sender": ["10004346"] * 3,
         "message": ["یک", "دو", "سه"],
-        "localmessageids": [localid(message.id) for message in batch],
+        "localmessageids": [serial(message.id) for message in batch],
     }
 
 
@@ -142,7 +135,7 @@ async def test_a_repetition_goes_alone_under_its_number(vendor: Vendor, kavenega
     await kavenegar.send([again, first])
     assert sorted(method for method, _form in vendor.asked) == ["sms/send", "sms/send"]
     assert {form["localid"] for _method, form in vendor.asked} == {
-        str(localid(each.id)) for each in (first, again)
+        str(serial(each.id)) for each in (first, again)
     }
 
 
@@ -281,11 +274,86 @@ async def test_the_key_is_in_no_error(vendor: Vendor, kavenegar: Kavenegar) -> N
 
 
 def test_numbers_as_the_vendor_takes_them() -> None:
-    assert receptor("+989121234567") == "09121234567"
-    assert receptor("+4915112345678") == "004915112345678"
+    assert home("+989121234567") == "09121234567"
+    assert home("+4915112345678") == "004915112345678"
 
 
 def test_our_numbers_fit_and_differ() -> None:
-    made = [localid(ids(NOW)) for _ in range(500)]
+    made = [serial(ids(NOW)) for _ in range(500)]
     assert all(0 < number < 1 << 63 for number in made)
     assert len(set(made)) == 500
+
+
+async def test_a_message_is_found_by_our_number_of_it(vendor: Vendor, kavenegar: Kavenegar) -> None:
+    known, other, unknown = outgoing(), outgoing(), outgoing()
+    vendor.answers = [
+        reply(
+            200,
+            {"messageid": 7, "localid": str(serial(known.id)), "status": 10, "statustext": "رسیده"},
+            {"messageid": 8, "localid": serial(other.id), "status": 4, "statustext": "ارسال"},
+            {"messageid": 0, "localid": str(serial(unknown.id)), "status": 100, "statustext": "نامعتبر"},
+            {"messageid": 9, "localid": "12345", "status": 10, "statustext": "of somebody else"},
+        )
+    ]
+    found = await kavenegar.find([each.id.hex() for each in (known, other, unknown)])
+    assert found == {
+        known.id.hex(): Found("7", Receipt("delivered", "10 رسیده")),
+        other.id.hex(): Found("8", Receipt("sent", "4 ارسال")),
+    }
+    ((method, form),) = vendor.asked
+    assert method == "sms/statuslocalmessageid"
+    assert form == {"localid": ",".join(str(serial(each.id)) for each in (known, other, unknown))}
+
+
+async def test_what_is_left_on_the_account(vendor: Vendor, kavenegar: Kavenegar) -> None:
+    account = {"remaincredit": 1500032, "expiredate": 13548889, "type": "Master"}
+    vendor.answers = [
+        web.json_response({"return": {"status": 200, "message": "تایید شد"}, "entries": account})
+    ]
+    assert await kavenegar.credit() == Credit(1_500_032, "rial")
+
+
+@pytest.fixture
+def by_template(kavenegar: Kavenegar) -> Kavenegar:
+    return Kavenegar(kavenegar._api, "10004346", {"code": "chapar-code"})
+
+
+async def test_a_code_goes_by_its_template(vendor: Vendor, by_template: Kavenegar) -> None:
+    vendor.answers = [reply(200, entry(5, "09121234567", 5)), reply(200, entry(6, "09351112233"))]
+    code = outgoing(payload=templated("code", code="123456"))
+    outcomes = await by_template.send([code, outgoing("+989351112233")])
+    assert [type(outcome) for outcome in outcomes] == [Accepted, Accepted]
+    assert vendor.asked[0] == (
+        "verify/lookup",
+        {"receptor": "09121234567", "template": "chapar-code", "token": "123456"},
+    )
+    assert vendor.asked[1][0] == "sms/send"
+
+
+@pytest.mark.parametrize("status", [424, 426, 431, 432])
+async def test_a_code_goes_in_words_where_its_template_is_refused(
+    vendor: Vendor, by_template: Kavenegar, status: int
+) -> None:
+    vendor.answers = [reply(status, message="الگو"), reply(200, entry(6, "09121234567"))]
+    with capture_logs() as logs:
+        (outcome,) = await by_template.send([outgoing(payload=templated("code", code="123456"))])
+    assert isinstance(outcome, Accepted)
+    assert [method for method, _form in vendor.asked] == ["verify/lookup", "sms/send"]
+    assert [each["event"] for each in logs] == ["kavenegar.no_template"]
+    assert "123456" not in str(logs)
+
+
+async def test_other_payloads_and_templates_go_in_words(vendor: Vendor, by_template: Kavenegar) -> None:
+    four = templated("code", a="1", b="2", c="3", d="4")
+    for payload in (b'{"method": "sendMessage"}', b"\xff", templated("welcome", name="x"), four):
+        vendor.answers = [reply(200, entry(6, "09121234567"))]
+        (outcome,) = await by_template.send([outgoing(payload=payload)])
+        assert isinstance(outcome, Accepted)
+    assert {method for method, _form in vendor.asked} == {"sms/send"}
+
+
+async def test_a_template_that_may_have_gone_is_ambiguous(vendor: Vendor, by_template: Kavenegar) -> None:
+    vendor.answers = [web.Response(status=504, text="<html>")]
+    (outcome,) = await by_template.send([outgoing(payload=templated("code", code="123456"))])
+    assert isinstance(outcome, Ambiguous)
+    assert len(vendor.asked) == 1

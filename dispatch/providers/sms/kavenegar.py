@@ -1,14 +1,14 @@
 """SMS over Kavenegar's REST interface, https://kavenegar.com/rest.html.
 
 Each message goes with a number of ours (``localid``): Kavenegar does not send a number that it knows again,
-so a message that may have gone is handed over once more without harm. First attempts go together
-(``sms/sendarray``), repetitions one by one (``sms/send``). Receipts are asked for (``sms/status``).
+and tells of a number whether it has it (``sms/statuslocalmessageid``). So a message that may have gone is
+handed over once more without harm. First attempts go together (``sms/sendarray``), repetitions one by one
+(``sms/send``). Receipts are asked for (``sms/status``). A one-time code goes by a template
+(``verify/lookup``) where one is named; that takes no number of ours.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,12 @@ from typing import Literal
 import msgspec
 import structlog
 
-from dispatch.errors import Ambiguous, DispatchError, Rejected, Unsubscribed
-from dispatch.provider import Accepted, Outcome, Outgoing, Receipt
+from dispatch.errors import Ambiguous, Rejected, Unsubscribed
+from dispatch.provider import Accepted, Credit, Found, Outcome, Outgoing, Receipt
+from dispatch.providers.exchange import one_by_one
+from dispatch.providers.sms import names
 from dispatch.providers.sms.kavenegar_api import Api
+from dispatch.providers.sms.templates import NoTemplate, approved
 
 # What a message is, by ``status`` of its entry.
 STATUSES: Mapping[int, Literal["sent", "delivered", "failed", "blocked"]] = {
@@ -34,9 +37,10 @@ STATUSES: Mapping[int, Literal["sent", "delivered", "failed", "blocked"]] = {
     14: "blocked",  # the person closed the line to advertising
     100: "sent",  # an id that they do not know, or older than 48 hours: nothing new
 }
+UNKNOWN = 100
 
-ANSWERS = "sms-"  # What the routes of inbound SMS begin with.
-AT_ONCE = 8  # Requests under way, where messages go one by one.
+# The fields that a template's values go into, in their order; none of them takes a space.
+TOKENS = ("token", "token2", "token3")
 
 log = structlog.get_logger(__name__)
 
@@ -48,13 +52,29 @@ class _Entry(msgspec.Struct):
     receptor: str | None = None
 
 
-class _Sent(msgspec.Struct):
+class _Entries(msgspec.Struct):
     entries: list[_Entry] | None = None
+
+
+class _Known(_Entry, kw_only=True):
+    localid: int
+
+
+class _Looked(msgspec.Struct):
+    entries: list[_Known] | None = None
+
+
+class _Account(msgspec.Struct):
+    remaincredit: float
+
+
+class _Info(msgspec.Struct):
+    entries: _Account
 
 
 class Kavenegar:
     """``sender`` is the line that messages go from, "" for the account's own default. An answer to an SMS
-    goes from the line that it came to."""
+    goes from the line that it came to. ``templates``: Kavenegar's names of templates by ours."""
 
     name = "kavenegar"
     channel = "sms"
@@ -62,41 +82,50 @@ class Kavenegar:
     receipts_batch = 500
     repeatable = True
 
-    def __init__(self, api: Api, sender: str) -> None:
+    def __init__(self, api: Api, sender: str, templates: Mapping[str, str] | None = None) -> None:
         self._api = api
         self._sender = sender
+        self._templates = templates or {}
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
-        first = [outgoing for outgoing in batch if outgoing.attempt == 1]
         outcomes: dict[bytes, Outcome] = {}
-        if len(first) > 1 and all(self._line(each) for each in first):  # Together they need a line each.
-            try:
+        first = [each for each in batch if each.attempt == 1 and approved(each, self._templates) is None]
+        if len(first) > 1 and all(names.line(each, self._sender) for each in first):
+            try:  # Together they need a line each.
                 outcomes = await self._send_together(first)
             except Rejected:
                 pass  # One of them is at fault, and with it all were refused: each goes alone.
         alone = [outgoing for outgoing in batch if outgoing.id not in outcomes]
-        slots = asyncio.Semaphore(AT_ONCE)
-        for outgoing, outcome in zip(
-            alone, await asyncio.gather(*(self._send_alone(each, slots) for each in alone)), strict=True
-        ):
+        for outgoing, outcome in zip(alone, await one_by_one(alone, self._send_alone), strict=True):
             outcomes[outgoing.id] = outcome
         return [outcomes[outgoing.id] for outgoing in batch]
 
     async def receipts(self, external_ids: Sequence[str]) -> Mapping[str, Receipt]:
-        reply = await self._api.post("sms/status", {"messageid": ",".join(external_ids)}, _Sent)
+        reply = await self._api.post("sms/status", {"messageid": ",".join(external_ids)}, _Entries)
+        return {str(entry.messageid): _receipt(entry) for entry in reply.entries or ()}
+
+    async def find(self, references: Sequence[str]) -> Mapping[str, Found]:
+        ours = {names.serial(bytes.fromhex(reference)): reference for reference in references}
+        form = {"localid": ",".join(map(str, ours))}
+        reply = await self._api.post("sms/statuslocalmessageid", form, _Looked)
         return {
-            str(entry.messageid): Receipt(_status(entry), _detail(entry), entry.status not in STATUSES)
+            ours[entry.localid]: Found(str(entry.messageid), _receipt(entry))
             for entry in reply.entries or ()
+            if entry.localid in ours and entry.status != UNKNOWN
         }
+
+    async def credit(self) -> Credit:
+        reply = await self._api.post("account/info", {}, _Info)
+        return Credit(int(reply.entries.remaincredit), "rial")
 
     async def _send_together(self, batch: Sequence[Outgoing]) -> dict[bytes, Outcome]:
         form = {
-            "receptor": json.dumps([receptor(each.to) for each in batch]),
-            "sender": json.dumps([self._line(each) for each in batch]),
+            "receptor": json.dumps([names.home(each.to) for each in batch]),
+            "sender": json.dumps([names.line(each, self._sender) for each in batch]),
             "message": json.dumps([each.body for each in batch], ensure_ascii=False),
-            "localmessageids": json.dumps([localid(each.id) for each in batch]),
+            "localmessageids": json.dumps([names.serial(each.id) for each in batch]),
         }
-        reply = await self._api.post("sms/sendarray", form, _Sent)
+        reply = await self._api.post("sms/sendarray", form, _Entries)
         # The order of entries is promised nowhere: each is given to a message to the same number.
         entries: defaultdict[str, list[_Entry]] = defaultdict(list)
         for entry in reply.entries or ():
@@ -107,35 +136,34 @@ class Kavenegar:
             outcomes[each.id] = _outcome(found.pop(0)) if found else Ambiguous("no entry in the reply")
         return outcomes
 
-    def _line(self, outgoing: Outgoing) -> str:
-        """The line that a message goes from: its route is ``sms-<line>`` where it answers one."""
-        return outgoing.route.removeprefix(ANSWERS) if outgoing.route.startswith(ANSWERS) else self._sender
-
-    async def _send_alone(self, outgoing: Outgoing, slots: asyncio.Semaphore) -> Outcome:
+    async def _send_alone(self, outgoing: Outgoing) -> Outcome:
+        template = approved(outgoing, self._templates)
+        if template is not None:
+            try:
+                return await self._send_by_template(outgoing, *template)
+            except NoTemplate as error:
+                log.error("kavenegar.no_template", template=template[0], why=error.detail)
         form = {
-            "receptor": receptor(outgoing.to),
+            "receptor": names.home(outgoing.to),
             "message": outgoing.body,
-            "localid": str(localid(outgoing.id)),
+            "localid": str(names.serial(outgoing.id)),
         }
-        if line := self._line(outgoing):
+        if line := names.line(outgoing, self._sender):
             form["sender"] = line
-        try:
-            async with slots:
-                reply = await self._api.post("sms/send", form, _Sent)
-        except DispatchError as error:
-            return error
-        return _outcome(reply.entries[0]) if reply.entries else Ambiguous("no entry in the reply")
+        return _only(await self._api.post("sms/send", form, _Entries))
+
+    async def _send_by_template(
+        self, outgoing: Outgoing, template: str, values: Mapping[str, str]
+    ) -> Outcome:
+        if len(values) > len(TOKENS):
+            raise NoTemplate(f"{len(values)} values")
+        form = {"receptor": names.home(outgoing.to), "template": template}
+        form |= dict(zip(TOKENS, values.values(), strict=False))
+        return _only(await self._api.post("verify/lookup", form, _Entries))
 
 
-def receptor(to: str) -> str:
-    """A number in E.164 as Kavenegar takes it: ``09…`` inside Iran, ``00…`` outside."""
-    return "0" + to[3:] if to.startswith("+98") else "00" + to.removeprefix("+")
-
-
-def localid(message: bytes) -> int:
-    """Our number of a message: 63 bits of its id's hash, so that a number is not met again, even after the
-    database began anew. Two of a thousand million messages share one with a chance of 5 %."""
-    return int.from_bytes(hashlib.sha256(message).digest()[:8], "big") >> 1
+def _only(reply: _Entries) -> Outcome:
+    return _outcome(reply.entries[0]) if reply.entries else Ambiguous("no entry in the reply")
 
 
 def _status(entry: _Entry) -> Literal["sent", "delivered", "failed", "blocked"]:
@@ -148,6 +176,10 @@ def _status(entry: _Entry) -> Literal["sent", "delivered", "failed", "blocked"]:
 
 def _detail(entry: _Entry) -> str:
     return f"{entry.status} {entry.statustext or ''}".strip()[:200]
+
+
+def _receipt(entry: _Entry) -> Receipt:
+    return Receipt(_status(entry), _detail(entry), entry.status not in STATUSES)
 
 
 def _outcome(entry: _Entry) -> Outcome:

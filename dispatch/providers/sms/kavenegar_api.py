@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TypeVar
 
 import aiohttp
 import msgspec
 import structlog
 
-from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Rejected, Throttled, Unreachable
+from dispatch.errors import DispatchError, Misconfigured, Rejected, Throttled, Unreachable
+from dispatch.providers.exchange import Exchange
+from dispatch.providers.sms.templates import NoTemplate
 
 T = TypeVar("T")
+
+URL = "https://api.kavenegar.com"
 
 # Why a request was refused, by ``status`` of its ``return``. It was not carried out, in part either.
 ERRORS: Mapping[int, type[DispatchError]] = {
@@ -34,18 +37,16 @@ ERRORS: Mapping[int, type[DispatchError]] = {
     418: Misconfigured,  # credit
     419: Rejected,  # arrays of different sizes
     422: Rejected,  # a character
-    424: Misconfigured,  # template
-    426: Misconfigured,  # plan
+    424: NoTemplate,  # there is no such template, or it is not approved
+    426: NoTemplate,  # the plan has no templates
     427: Misconfigured,  # line
     428: Rejected,  # call impossible
     429: Throttled,  # rate
-    431: Rejected,  # token's form
-    432: Misconfigured,  # template without the token
+    431: NoTemplate,  # token's form
+    432: NoTemplate,  # template without the token
     451: Throttled,  # rate
     607: Misconfigured,  # tag
 }
-
-TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
 
 log = structlog.get_logger(__name__)
 
@@ -62,40 +63,19 @@ class _Head(msgspec.Struct):
 class Api:
     """``key`` stands in the path of each request; it is in no error and no log."""
 
-    def __init__(self, http: aiohttp.ClientSession, key: str, url: str = "https://api.kavenegar.com") -> None:
-        self._http = http
-        self._key = key
-        self._url = url.rstrip("/")
+    def __init__(self, http: aiohttp.ClientSession, key: str, url: str = URL, *, proxy: str = "") -> None:
+        self._exchange = Exchange(http, f"{url.rstrip('/')}/v1/{key}", secrets=(key,), proxy=proxy)
 
     async def post(self, method: str, form: Mapping[str, str], kind: type[T]) -> T:
         """The reply of ``method`` (``sms/send``) as a ``kind``, which names what it wants of it. Raises
         ``DispatchError``: ``Ambiguous`` when it may have been carried out."""
-        url = f"{self._url}/v1/{self._key}/{method}.json"
-        try:
-            async with self._http.post(url, data=form, timeout=TIMEOUT, allow_redirects=False) as response:
-                body = await response.read()
-                status = response.status
-                wait = response.headers.get("Retry-After", "")
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Unreachable(self._redacted(error)) from None
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise Ambiguous(self._redacted(error)) from None
-        retry_after = timedelta(seconds=int(wait)) if wait.isascii() and wait.isdecimal() else None
-        try:
-            result = msgspec.json.decode(body, type=_Head, strict=False).result
-            if result.status == 200:
-                return msgspec.json.decode(body, type=kind, strict=False)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            if status == 429:
-                raise Throttled(f"HTTP {status}", retry_after=retry_after) from None
-            raise Ambiguous(f"HTTP {status} without a reply that can be read") from None
-        detail = f"{result.status} {result.message or ''}".strip()[:200]
-        error_class = ERRORS.get(result.status)
-        if error_class is None:
+        answer = await self._exchange.post(f"{method}.json", form=form)
+        result = answer.read(_Head).result
+        if result.status == 200:
+            return answer.read(kind)
+        error = ERRORS.get(result.status)
+        if error is None:
             log.error("kavenegar.unknown_error", method=method, status=result.status)
-            error_class = Unreachable
-        raise error_class(self._redacted(detail), retry_after=retry_after)
-
-    def _redacted(self, what: object) -> str:
-        words = what if isinstance(what, str) else f"{type(what).__name__}: {what}"
-        return words.replace(self._key, "…")
+            error = Unreachable
+        detail = self._exchange.redacted(f"{result.status} {result.message or ''}")
+        raise error(detail, retry_after=answer.retry_after)
