@@ -233,10 +233,8 @@ class Door:
             await self._chat.give_up(room.party, self._clock())
         except Unavailable:
             return LATER
-        for each in list(room.sockets):
-            await each.send(webchat.GONE)
-            if each is not socket:
-                self._hub.close(each, GIVEN_UP)
+        await socket.send(webchat.GONE)
+        self._hub.give_up(room)
         return GIVEN_UP
 
 

@@ -37,6 +37,8 @@ AT_ONCE = 1_000  # Sockets that the patrol looks at before it lets others work.
 RECHECKS = 64  # Sockets that one patrol brings up to date though nobody rang for them.
 SIGNALS = Rate(50.0, 100.0)  # Turns that other processes are told of at once; of more they hear by the bells.
 
+OVER = "given up"  # The signal that a visitor's token is over.
+
 # Why a socket is closed, beside the codes of RFC 6455, section 7.4.1.
 GOING_AWAY, NOT_TEXT, POLICY = 1001, 1003, 1008
 SILENT, BAD_FRAME, FLOOD, GIVEN_UP, LATER = 4000, 4002, 4008, 4010, 4029
@@ -228,9 +230,13 @@ class Hub:
         room = self.rooms.get(about)
         if room is None:
             return
-        word, _, by = word.partition(" ")
-        if word == NEWS:
-            if by != self._name:
+        if word == OVER:
+            for socket in room.sockets:
+                socket.write(webchat.GONE)
+                self.close(socket, GIVEN_UP)
+            return
+        if word.startswith(NEWS):
+            if not word.endswith(self._name):
                 self.heard((about,))
             return
         frame = FRAMES.get(word)
@@ -238,6 +244,10 @@ class Hub:
             for socket in room.sockets:
                 if socket.live and not socket.full:
                     socket.write(frame)
+
+    def give_up(self, room: Room) -> None:
+        """Tells every socket of the visitor, in every process, that its token is over."""
+        self._signals.send(room.party, OVER)
 
     def types(self, room: Room) -> None:
         """The person is typing."""

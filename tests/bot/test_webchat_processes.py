@@ -123,5 +123,6 @@ async def test_a_token_of_one_is_good_at_the_other_and_its_end_is_known(
     assert there.seen == here.seen
     await there.send(type="forget")
     assert await there.closed() == 4010
+    assert await here.closed() == 4010
     again = await visit_at(two[0], token=here.token).come()
     assert not again.welcome.get("known")
