@@ -14,7 +14,7 @@ from aiohttp import ClientSession, ClientTimeout
 from prometheus_client import CollectorRegistry
 
 from conversation.needs import SPECS
-from dispatch.providers.bot.line import Line
+from dispatch.providers.bot.line import Line, Tokens
 from dispatch.providers.bot.platforms import PLATFORMS
 from dispatch.providers.bot.request import Request
 from dispatch.providers.bot.request import session as bot_session
@@ -100,6 +100,9 @@ async def house(settings: Settings) -> AsyncIterator[House]:
         library = Library(SPECS)
         publisher = publisher_of(settings, library, languages, FlowStore(database, committer))
         await publisher.load()
+        bots = lines(settings, await stack.enter_async_context(bot_session()))
+        registry = CollectorRegistry()
+        registry.register(Tokens(list(bots.values())))
         yield House(
             settings=settings,
             database=database,
@@ -126,8 +129,8 @@ async def house(settings: Settings) -> AsyncIterator[House]:
             ),
             signals=signals,
             http=http,
-            lines=lines(settings, await stack.enter_async_context(bot_session())),
-            registry=CollectorRegistry(),
+            lines=bots,
+            registry=registry,
             wake=asyncio.Event(),
         )
 

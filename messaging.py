@@ -15,7 +15,7 @@ from bot.telegram_updates import Updates
 from bot.telegram_webhook import Registration, route, secret_of
 from conversation.conversation import Conversation
 from dispatch.provider import Correspondent
-from dispatch.providers.bot.line import Line, Tokens
+from dispatch.providers.bot.line import Line
 from dispatch.providers.bot.platforms import PLATFORMS
 from dispatch.providers.bot.telegram import BotApi
 from house import House, cancel, kept, now
@@ -61,7 +61,6 @@ class Bots:
             clock=now,
         )
         home.registry.register(updates)
-        home.registry.register(Tokens(list(home.lines.values())))
         return cls(home, updates)
 
     def routes(self) -> Sequence[web.RouteDef]:
