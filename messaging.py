@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
 from aiohttp import web
+from telegram.error import TelegramError
 
 from bot.asides import Asides
+from bot.telegram_commands import commands
 from bot.telegram_polling import Polling
 from bot.telegram_updates import Updates
 from bot.telegram_webhook import Registration, route, secret_of
@@ -20,6 +23,8 @@ from dispatch.providers.bot.platforms import PLATFORMS
 from dispatch.providers.bot.telegram import BotApi
 from house import House, cancel, kept, now
 from settings import BotSettings
+
+log = structlog.get_logger()
 
 
 def correspondents(home: House) -> dict[str, Correspondent]:
@@ -74,12 +79,23 @@ class Bots:
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Webhooks are set and the other bots polled, until it is left; then what was begun is ended."""
-        tasks = [asyncio.create_task(kept(self._work(line).run)) for line in self.home.lines.values()]
+        lines = self.home.lines.values()
+        tasks = [asyncio.create_task(kept(self._work(line).run)) for line in lines]
+        tasks += [asyncio.create_task(self._introduce(line)) for line in lines if line.platform.commands]
         try:
             yield
         finally:
             await cancel(tasks)
             await self.updates.settled()
+
+    async def _introduce(self, line: Line) -> None:
+        """Tells the messenger what commands there are. Without them everything works."""
+        library = self.home.library
+        shown = commands([library.live(name) for name in library.names()], line.platform.name)
+        try:
+            await line.bot.set_my_commands(shown)
+        except TelegramError as error:
+            log.info("commands not set", bot=line.route, error=type(error).__name__)
 
     def _work(self, line: Line) -> Registration | Polling:
         settings = self.home.settings

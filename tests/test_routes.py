@@ -13,15 +13,26 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import settings
+from bot.telegram_webhook import HEADER, secret_of
 from bot.webchat_origins import Origins
 from chatting import WebChat
 from house import House, house
+from messaging import Bots
 from records.outbox import queue
 from records.unit import Unit
 from serving import application, conversation_of
 from tests.running import SECRET
 from texting import Texting
-from web.access import LOOPBACK, AnyOf, Public, RouteSecret, rule_of, unguarded_routes
+from web.access import (
+    LOOPBACK,
+    AnyOf,
+    HeaderSecret,
+    PathSecret,
+    Public,
+    RouteSecret,
+    rule_of,
+    unguarded_routes,
+)
 
 KAVENEGAR = {"SMS_PROVIDER": "kavenegar", "KAVENEGAR_KEY": "k"}
 SMTP = {"EMAIL_PROVIDER": "smtp", "SMTP_URL": "smtp://localhost", "MAIL_FROM": "noreply@example.ir"}
@@ -101,6 +112,31 @@ async def test_beyond_the_default_each_door_has_its_own_lock(tmp_path: Path) -> 
     assert doors == {name: locks.get(name, closed) for name in settings.GATEWAYS}
     assert found["/sms/kavenegar"] == RouteSecret(SECRET.encode(), network, trusted_proxies=proxies)
     assert found["/metrics"] == AnyOf((LOOPBACK, RouteSecret(networks=network, trusted_proxies=proxies)))
+
+
+async def test_each_bot_has_its_own_lock(tmp_path: Path) -> None:
+    given = {
+        "DATA_DIR": str(tmp_path),
+        "PUBLIC_URL": "https://chapar.example.ir",
+        "TELEGRAM_TOKEN": "1:a",
+        "TELEGRAM_BOTS": "shop=2:b,polled=3:c",
+        "BALE_TOKEN": "4:d",
+        "BALE_WEBHOOK_SECRET": "open-sesame-open-sesame",
+    }
+    async with house(settings.load(given)) as home:
+        conversation = conversation_of(home)
+        found = rules(application(home, conversation, None, Bots.of(home, conversation)))
+        secrets = [home.lines[name] for name in ("telegram", "telegram-shop", "telegram-polled")]
+    locks = {path: rule for path, rule in found.items() if path.startswith("/bot/")}
+    assert locks == {
+        "/bot/bale/{secret}": PathSecret(b"open-sesame-open-sesame"),
+        **{f"/bot/{line.route}": HeaderSecret(secret_of(line, "").encode(), HEADER) for line in secrets},
+    }
+    assert len({rule.secret for rule in locks.values()}) == 4
+    async with house(settings.load(given | {"TELEGRAM_MODE": "polling"})) as home:
+        conversation = conversation_of(home)
+        found = rules(application(home, conversation, None, Bots.of(home, conversation)))
+    assert [path for path in found if path.startswith("/bot/")] == ["/bot/bale/{secret}"]
 
 
 async def test_the_sandbox_shows_no_channel_that_somebody_carries(tmp_path: Path) -> None:

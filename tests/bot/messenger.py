@@ -71,6 +71,7 @@ class Bot:
     queues: dict[int, deque[dict[str, Any]]] = field(default_factory=lambda: defaultdict(deque))
     delivering: set[int] = field(default_factory=set)
     offset: int = 0
+    commands: list[dict[str, str]] = field(default_factory=list)
 
 
 class Messenger:
@@ -214,6 +215,9 @@ class Messenger:
             return True
         if method == "answerCallbackQuery":
             bot.answered.append(given)
+            return True
+        if method == "setMyCommands":
+            bot.commands = given["commands"]
             return True
         if method == "getFile":
             path = str(given["file_id"])

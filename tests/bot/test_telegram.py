@@ -26,13 +26,17 @@ from bot.telegram import (
     parse,
     render,
 )
+from bot.telegram_commands import commands
 from conversation.incoming import Caller, Incoming, Reply
+from conversation.needs import SPECS
 from dispatch.providers.bot.line import Line
 from dispatch.providers.bot.platforms import BALE, MESSAGE_UNITS, TELEGRAM
 from dispatch.providers.bot.request import Request
 from dispatch.providers.bot.splitting import split, units
 from engine.channels import CHANNELS
+from engine.library import Library
 from engine.turn import Option, Screen
+from services.publishing import read_folder
 
 UPDATES = Path(__file__).parent / "updates"
 NAMES = sorted(path.stem for path in UPDATES.glob("*.json"))
@@ -419,3 +423,18 @@ def test_no_character_is_cut() -> None:
 
 def test_words_stay_whole() -> None:
     assert split("یک دو سه چهار", 7) == ["یک دو", "سه چهار"]
+
+
+# Commands.
+
+
+def test_commands_are_the_flows_that_a_latin_word_opens() -> None:
+    sources, _findings = read_folder(Path(__file__).parent.parent.parent / "flows")
+    library = Library.of(sources, SPECS)
+    shown = commands([library.live(name) for name in library.names()], "telegram")
+    words = [command.command for command in shown]
+    assert words[0] == "start"
+    assert {"complaint", "follow"} <= set(words)
+    assert len(set(words)) == len(words)
+    assert all(library.named(word, "telegram") is not None for word in words)
+    assert all(command.description for command in shown)

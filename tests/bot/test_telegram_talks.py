@@ -55,6 +55,7 @@ async def test_a_complaint_and_what_became_of_it(tmp_path: Path, mode: str, plat
         assert "افزوده شد" in await sara.asks("هنوز قطع است")
         marked = [sent.buttons[0]["text"] for sent in chats.bot.sent if sent.method != "sendMessage"]
         assert marked == ["✓ شکایت", "✓ قطعی", "✓ توضیح تازه"]
+        assert ("start" in [each["command"] for each in chats.bot.commands]) == (platform == "telegram")
         await eventually(lambda: len(chats.bot.answered) == 3)
         assert all("text" not in answer for answer in chats.bot.answered)
         assert await server.stop() == 0

@@ -19,6 +19,7 @@ class Platform:
     ``webhook_answers``: it carries out a method that stands in the answer to a webhook request. ``marks``:
     the keyboard under a message can be changed. ``contacts``: a person can be asked for their own number by
     a button. ``members``: it tells when a person blocks the bot, in updates that are asked for by name.
+    ``commands``: it shows a list of them.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Platform:
     marks: bool = True
     contacts: bool = True
     members: bool = True
+    commands: bool = True
 
 
 TELEGRAM = Platform(
@@ -46,6 +48,7 @@ BALE = Platform(
     secret_header=False,
     webhook_answers=False,
     members=False,
+    commands=False,
 )
 
 PLATFORMS: Mapping[str, Platform] = {platform.name: platform for platform in (TELEGRAM, BALE)}
