@@ -29,6 +29,8 @@ GATEWAYS = (
 
 PLATFORMS = ("telegram", "bale")
 
+SMS_PROVIDERS = ("sandbox", "kavenegar", "smsir", "melipayamak", "ippanel", "magfa")
+
 SMPP_VENDORS = ("standard", "6d", "mica", "tata", "cbs", "number")
 
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
@@ -116,6 +118,18 @@ def _lines(value: str) -> tuple[str, ...]:
     if not all(re.fullmatch(r"\+?[0-9]{3,20}", line) for line in lines):
         raise ValueError("a list of lines such as 10004346,30002225")
     return lines
+
+
+def _line(value: str) -> str:
+    if not re.fullmatch("[0-9]{3,20}", value):
+        raise ValueError("a line such as 30004505000017")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", value):
+        raise ValueError("a name of letters, digits, _ and -")
+    return value
 
 
 def _options(value: str) -> tuple[tuple[str, str], ...]:
@@ -275,11 +289,46 @@ class Settings:
     dispatch_in_serve: bool | None = setting(
         None, _switch, "whether `serve` also sends messages; by default only in the embedded default"
     )
-    sms_provider: str = setting("sandbox", _choice("sandbox", "kavenegar"), "who sends SMS")
+    sms_provider: str = setting("sandbox", _choice(*SMS_PROVIDERS), "who sends SMS")
+    sms_proxy: str = setting(
+        "", _url("http", "https"), "HTTP proxy on the way to whoever sends SMS", secret=True
+    )
     kavenegar_key: str = setting("", _text, "API key of Kavenegar", secret=True)
     kavenegar_sender: str = setting("", _text, "line that SMS are sent from")
     kavenegar_url: str = setting(
         "https://api.kavenegar.com", _url("http", "https"), "where Kavenegar answers"
+    )
+    kavenegar_template: str = setting("", _name, "its template for codes; without it codes go in words")
+    smsir_key: str = setting("", _text, "API key of SMS.ir", secret=True)
+    smsir_sender: str = setting("", _line, "line that SMS are sent from")
+    smsir_url: str = setting("https://api.sms.ir", _url("http", "https"), "where SMS.ir answers")
+    smsir_template: int | None = setting(
+        None, _whole(1, 10**12), "id of its template for codes; without it codes go in words"
+    )
+    smsir_parameter: str = setting("Code", _name, "what that template calls the code")
+    melipayamak_username: str = setting("", _text, "user of Melipayamak")
+    melipayamak_password: str = setting("", _text, "its password, or its key for REST", secret=True)
+    melipayamak_sender: str = setting("", _line, "line that SMS are sent from")
+    melipayamak_url: str = setting(
+        "https://rest.payamak-panel.com", _url("http", "https"), "where Melipayamak answers"
+    )
+    melipayamak_template: int | None = setting(
+        None, _whole(1, 10**12), "number (bodyId) of its text for codes; without it codes go in words"
+    )
+    melipayamak_together: bool = setting(
+        False, _switch, "equal texts that end with لغو11 in one request; see the page on administration"
+    )
+    ippanel_key: str = setting("", _text, "API key of IPPanel", secret=True)
+    ippanel_sender: str = setting("", _text, "line that SMS are sent from, such as +983000505")
+    ippanel_url: str = setting("https://edge.ippanel.com/v1", _url("http", "https"), "where IPPanel answers")
+    ippanel_template: str = setting("", _name, "code of its pattern for codes; without it codes go in words")
+    ippanel_parameter: str = setting("code", _name, "what that pattern calls the code")
+    magfa_username: str = setting("", _text, "user of Magfa")
+    magfa_password: str = setting("", _text, "its password for services", secret=True)
+    magfa_domain: str = setting("", _text, "its domain")
+    magfa_sender: str = setting("", _line, "line that SMS are sent from")
+    magfa_url: str = setting(
+        "https://sms.magfa.com/api/http/sms/v2", _url("http", "https"), "where Magfa answers"
     )
     sms_lines: tuple[str, ...] = setting(
         (),
@@ -461,15 +510,18 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
             raise SettingError(f"{name}: there is no such setting; `server.py config` lists them all")
 
 
+SMS_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "kavenegar": ("key",),
+    "smsir": ("key", "sender"),
+    "melipayamak": ("username", "password", "sender"),
+    "ippanel": ("key", "sender"),
+    "magfa": ("username", "password", "domain", "sender"),
+}
+
+
 def _check(settings: Settings) -> None:
     """What single parsers cannot see: settings that need one another."""
     needed = (
-        (
-            settings.sms_provider == "kavenegar",
-            "KAVENEGAR_KEY",
-            settings.kavenegar_key,
-            "SMS_PROVIDER=kavenegar",
-        ),
         (
             settings.sms_inbound_every is not None,
             "KAVENEGAR_KEY",
@@ -481,6 +533,16 @@ def _check(settings: Settings) -> None:
             "SMS_LINES",
             settings.lines,
             "SMS_INBOUND_EVERY",
+        ),
+        *(
+            (
+                settings.sms_provider == name,
+                f"{name}_{field}".upper(),
+                getattr(settings, f"{name}_{field}"),
+                f"SMS_PROVIDER={name}",
+            )
+            for name, needs in SMS_NEEDS.items()
+            for field in needs
         ),
         (settings.email_provider == "smtp", "SMTP_URL", settings.smtp_url, "EMAIL_PROVIDER=smtp"),
         (settings.email_provider == "smtp", "MAIL_FROM", settings.mail_from, "EMAIL_PROVIDER=smtp"),
