@@ -11,14 +11,16 @@ would not see that an index serves.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection
 
 from records.claims import CLASSES, Claimed, Settled
-from records.database import Database
+from records.database import Database, Dialect
 from records.ids import new_id
 from records.tables import microseconds, moment
 
@@ -195,17 +197,18 @@ def _values(lease: bytes, settled: Settled) -> tuple[Any, ...]:
 
 def _written(statement: str, database: Database, **values: Any) -> tuple[str, tuple[Any, ...]]:
     """The statement with this database's marks in the places of its values, and the values in their order."""
-    if database.dialect == "postgresql":
-        marks = {name: f"${place}" for place, name in enumerate(values, 1)}
-        return statement.format(**marks), tuple(values.values())
-    given: list[Any] = []
-    text = statement
-    while "{" in text:
-        before, _brace, rest = text.partition("{")
-        name, _brace, after = rest.partition("}")
-        given.append(values[name])
-        text = f"{before}?{after}"
-    return text, tuple(given)
+    text, names = _marked(statement, database.dialect)
+    return text, tuple([values[name] for name in names])
+
+
+@cache
+def _marked(statement: str, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
+    """The statement with marks, and the name of the value for each of them."""
+    names = _NAME.findall(statement)
+    if dialect == "sqlite":
+        return _NAME.sub("?", statement), tuple(names)
+    once = list(dict.fromkeys(names))
+    return _NAME.sub(lambda found: f"${once.index(found[1]) + 1}", statement), tuple(once)
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:

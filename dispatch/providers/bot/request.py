@@ -24,6 +24,7 @@ READ = 20.0
 ANSWER_BYTES = 32 * 1024 * 1024  # A hundred updates are far smaller.
 CONNECTIONS = 256
 
+_PATIENCE = aiohttp.ClientTimeout(total=CONNECT + READ, connect=CONNECT)
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -81,7 +82,7 @@ class Request(BaseRequest):
     ) -> tuple[int, bytes]:
         """One request with a JSON body; the status and the body of its answer. ``read`` is in seconds from
         the connection to the end of the answer. Raises ``Unconnected`` and ``Broken``."""
-        timeout = aiohttp.ClientTimeout(total=CONNECT + read, connect=CONNECT)
+        timeout = _PATIENCE if read == READ else aiohttp.ClientTimeout(total=CONNECT + read, connect=CONNECT)
         try:
             async with self._http.request(
                 method,

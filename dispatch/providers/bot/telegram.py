@@ -63,6 +63,7 @@ class _Sent(msgspec.Struct):
     message_id: int
 
 
+_read_payload = msgspec.json.Decoder(dict[str, Any]).decode
 _read_sent = msgspec.json.Decoder(_Sent).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -124,7 +125,7 @@ class BotApi:
         if not outgoing.payload:
             return await self._say(bot, outgoing)
         try:
-            request = msgspec.json.decode(outgoing.payload, type=dict[str, Any])
+            request = _read_payload(outgoing.payload)
             method = str(request.pop("method", "sendMessage"))
         except msgspec.MsgspecError:
             return Rejected("the payload is not JSON")
