@@ -13,6 +13,7 @@ import structlog
 from aiohttp import ClientSession, ClientTimeout
 from prometheus_client import CollectorRegistry
 
+import carriers
 from conversation.needs import SPECS
 from dispatch.providers.bot.line import Line, Tokens
 from dispatch.providers.bot.platforms import PLATFORMS
@@ -126,6 +127,7 @@ async def house(settings: Settings) -> AsyncIterator[House]:
                 signals=signals,
                 handover_hours=settings.handover_hours,
                 handover_patience=timedelta(seconds=settings.handover_patience),
+                carriers=carriers.usual(settings),
             ),
             signals=signals,
             http=http,

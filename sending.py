@@ -11,12 +11,13 @@ from functools import partial
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+import carriers
+from charging import charger, credit_left, watch_credit
+from dispatch.charging import Charger
 from dispatch.dispatcher import Dispatcher
 from dispatch.provider import Provider
 from dispatch.providers.email.smtp import Smtp
 from dispatch.providers.sandbox import Sandbox
-from dispatch.providers.sms.kavenegar import Kavenegar
-from dispatch.providers.sms.kavenegar_api import Api
 from dispatch.talking import Talking
 from dispatch.watching import Watcher
 from house import House, cancel, kept, now
@@ -32,30 +33,37 @@ log = structlog.get_logger()
 @asynccontextmanager
 async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
     """A dispatcher at work; on the way out it finishes what it has begun."""
-    watch = outcomes(home.registry)
+    watch, charge = outcomes(home.registry), charger(home)
+    await home.services.tariffs.refresh()
     async with AsyncExitStack() as stack:
+        carry = providers(home, stack)
         dispatcher = Dispatcher(
             home.database,
             home.vault,
-            providers(home, stack),
+            carry,
             clock=now,
             wake=home.wake,
             watch=watch,
+            charge=charge,
         )
         home.committer.wake(outbox, home.wake, lambda row: row["channel"] not in TALKING)
-        await stack.enter_async_context(talking(home, watch))
+        await stack.enter_async_context(talking(home, watch, charge))
         running = asyncio.create_task(kept(dispatcher.run))
-        watching = asyncio.create_task(kept(partial(watch_codes, home, codes_share(home))))
+        watching = [
+            asyncio.create_task(kept(partial(watch_codes, home, codes_share(home)))),
+            asyncio.create_task(kept(partial(watch_credit, carry.values(), credit_left(home.registry)))),
+            asyncio.create_task(kept(home.services.tariffs.follow)),
+        ]
         try:
             yield dispatcher
         finally:
             dispatcher.stop()
             await running
-            await cancel([watching])
+            await cancel(watching)
 
 
 @asynccontextmanager
-async def talking(home: House, watch: Watcher) -> AsyncIterator[None]:
+async def talking(home: House, watch: Watcher, charge: Charger) -> AsyncIterator[None]:
     """What sends where people talk, at work, if there is a bot."""
     carriers = correspondents(home)
     if not carriers:
@@ -68,6 +76,7 @@ async def talking(home: House, watch: Watcher) -> AsyncIterator[None]:
         clock=now,
         wake=asyncio.Event(),
         watch=watch,
+        charge=charge,
         alone=home.settings.embedded,
     )
     home.committer.wake(outbox, talks.wake, lambda row: row["channel"] in TALKING)
@@ -82,18 +91,16 @@ async def talking(home: House, watch: Watcher) -> AsyncIterator[None]:
 def providers(home: House, stack: AsyncExitStack) -> dict[str, Provider]:
     """Who carries the messages of each channel."""
     settings = home.settings
-    carriers: dict[str, Provider] = {channel: Sandbox(channel) for channel in ("sms", "voice", "email")}
-    if settings.sms_provider == "kavenegar":
-        api = Api(home.http, settings.kavenegar_key, settings.kavenegar_url)
-        carriers["sms"] = Kavenegar(api, settings.kavenegar_sender)
+    carry: dict[str, Provider] = {channel: Sandbox(channel) for channel in ("voice", "email")}
+    carry["sms"] = carriers.sms(settings.sms_provider, settings, home.http)
     if settings.email_provider == "smtp":
         try:
             smtp = Smtp(settings.smtp_url, settings.mail_from, clock=now)
         except ValueError as error:
             raise SettingError(f"SMTP_URL, MAIL_FROM: {error}") from None
         stack.push_async_callback(smtp.close)
-        carriers["email"] = smtp
-    return carriers
+        carry["email"] = smtp
+    return carry
 
 
 def outcomes(registry: CollectorRegistry) -> Watcher:

@@ -21,6 +21,7 @@ import structlog
 import uvloop
 from aiohttp import ClientSession
 
+import charging
 import desk
 import logs
 import sandbox
@@ -246,6 +247,21 @@ def command_line() -> argparse.ArgumentParser:
     tests = acts.add_parser("test", help="Run the flows' own tests.")
     tests.add_argument("--record", action="store_true", help="write what the engine shows now into the tests")
     tests.set_defaults(run=run_flow_tests)
+    tariffs = commands.add_parser("tariffs", help="Import, list or try what messages cost.")
+    acts = tariffs.add_subparsers(dest="act", required=True, metavar="ACT")
+    taken = acts.add_parser("import", help="Add the prices and ceilings of a YAML file.")
+    taken.add_argument("file", type=Path, help="the file; docs/administration.md says what is in it")
+    taken.set_defaults(run=charging.import_tariffs)
+    listed = acts.add_parser("list", help="The tariffs in force and to come.")
+    listed.add_argument("--all", action="store_true", help="those that are over, too")
+    listed.set_defaults(run=charging.list_tariffs)
+    tried = acts.add_parser("estimate", help="What a message would cost.")
+    tried.add_argument("--text", required=True, help="its text")
+    tried.add_argument("--to", required=True, nargs="+", help="the numbers that it goes to")
+    tried.add_argument("--channel", default="sms", help="sms, voice, … (sms)")
+    tried.add_argument("--class", dest="klass", default="service", help="otp, service or bulk (service)")
+    tried.add_argument("--on", default="", help="the day that it goes, such as 1405-01-01 (today)")
+    tried.set_defaults(run=charging.estimate_cost)
     command("config", print_config, "Print every setting, where it comes from and what it means.")
     keys = commands.add_parser("keys", help="Rotate the keys that records are sealed with.")
     acts = keys.add_subparsers(dest="act", required=True, metavar="ACT")

@@ -29,6 +29,7 @@ from services.linking import Linking
 from services.messages import Messages
 from services.notices import Notices
 from services.subscribers import Subscribers, Trust
+from services.tariffs import Carrier, Tariffs
 from services.telling import Telling
 from services.verification import Verification
 
@@ -52,6 +53,7 @@ class Services:
     messages: Messages
     identity: Identity
     notices: Notices
+    tariffs: Tariffs
 
     @classmethod
     def build(
@@ -71,10 +73,12 @@ class Services:
         handover_hours: str = ALWAYS,
         handover_patience: timedelta = PATIENCE,
         trust: Trust | None = None,
+        carriers: Mapping[str, Carrier] | None = None,
     ) -> Services:
         """``domain``: the site in the last line of a code's SMS; ``dial``: the code that people dial;
         ``complaint_days``: working days within which a complaint is answered; ``handover_hours``: when
         operators are there; ``handover_patience``: how long one may give no sign of life;
+        ``carriers``: who carries each channel, for what messages cost;
         ``trust``: for how long what people proved is believed. Raises ``BadHours``."""
         notices = Notices(vault=vault, languages=languages, dial=dial)
         subscribers = Subscribers(database=database, vault=vault, languages=languages, trust=trust)
@@ -118,4 +122,5 @@ class Services:
             messages=Messages(database=database),
             identity=Identity(http=http, registry=registry),
             notices=notices,
+            tariffs=Tariffs(database=database, carriers=carriers or {}),
         )

@@ -16,7 +16,7 @@ from engine.numbers import grouped
 from engine.session import Value
 from engine.turn import Language
 from languages import _
-from records.outbox import queue
+from records.outbox import queue, templated
 from records.unit import Unit
 from records.vault import Vault
 
@@ -108,11 +108,12 @@ class Notices:
         life: timedelta,
         key: str,
     ) -> None:
-        """Queues a one-time code. It expires with the code; ``key`` makes it once."""
+        """Queues a one-time code, in words and as what fills a provider's template. It expires with the
+        code; ``key`` makes it once."""
         body = self.code_sms(to.language, code, domain) if by == "sms" else self.code_voice(to.language, code)
         queue(
             unit, self._vault, now=now, channel=by, klass="otp", kind="msisdn", to=to.address,
-            body=body, lifetime=life, idempotency_key=key,
+            body=body, payload=templated("code", code=code), lifetime=life, idempotency_key=key,
         )  # fmt: skip
 
     def code_sms(self, language: str, code: str, domain: str) -> str:
