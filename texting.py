@@ -16,6 +16,7 @@ from bot.sms_intake import Intake
 from bot.sms_kavenegar import Received
 from bot.sms_loops import OUTCOMES
 from bot.sms_polling import Poller
+from bot.sms_reading import AT_ONCE, Reader
 from conversation.accepting import Accepting
 from conversation.conversation import Conversation
 from dispatch.providers.sms.kavenegar_api import Api
@@ -25,10 +26,12 @@ from web.access import RouteSecret
 
 @dataclass(frozen=True, slots=True)
 class Texting:
-    """``intake`` takes SMS from every source; ``poller`` is one of them where the settings say so."""
+    """``intake`` takes SMS from every source, and ``reader`` their turns; ``poller`` is one of the sources,
+    where the settings say so."""
 
     home: House
     intake: Intake
+    reader: Reader
     poller: Poller | None
 
     @classmethod
@@ -41,7 +44,11 @@ class Texting:
             languages=home.languages,
             vault=home.vault,
         )
+        wake = asyncio.Event()
         intake = Intake(
+            database=home.database, committer=home.committer, vault=home.vault, clock=now, wake=wake
+        )
+        reader = Reader(
             conversation=conversation,
             consents=ConsentRule(
                 accepting=accepting,
@@ -55,19 +62,25 @@ class Texting:
             vault=home.vault,
             lines=settings.lines,
             clock=now,
+            wake=wake,
+            # One channel must not take all of a process's turns.
+            at_once=max(1, min(AT_ONCE, settings.turns_in_flight // 4)),
+            alone=settings.embedded,
             watch=counted(home.registry),
         )
         poller = None
         if settings.sms_inbound_every is not None:
+            url, proxy = settings.kavenegar_url, settings.sms_proxy
+            api = Api(home.http, settings.kavenegar_key, url, proxy=proxy)
             poller = Poller(
-                Received(Api(home.http, settings.kavenegar_key, settings.kavenegar_url)),
+                Received(api),
                 intake,
                 settings.lines,
                 database=home.database,
                 clock=now,
                 every=settings.sms_inbound_every,
             )
-        return cls(home, intake, poller)
+        return cls(home, intake, reader, poller)
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The routes, each beside its rule."""
@@ -84,14 +97,14 @@ class Texting:
     async def at_work(self) -> AsyncIterator[None]:
         """Messages are fetched and worked; on the way out turns under way are ended, and what was fetched is
         stored."""
-        working = asyncio.create_task(kept(self.intake.run))
+        working = asyncio.create_task(kept(self.reader.run))
         polling = None if self.poller is None else asyncio.create_task(kept(self.poller.run))
         try:
             yield
         finally:
             if self.poller is not None and polling is not None:
                 await self.poller.stop(polling)
-            self.intake.stop()
+            self.reader.stop()
             await working
 
 

@@ -26,6 +26,8 @@ BROKEN = "broken"
 UNREADABLE = "unreadable"
 OUTCOMES = (ANSWERED, CONSENT, QUIET, KEPT, CUT, SILENT, LATE, BROKEN, UNREADABLE)
 
+REST = "rest"  # The rule that one breaks who is to be left alone.
+
 _TALK = frozenset((ANSWERED, CONSENT))
 _DIGITS = re.compile("[0-9]+")
 
@@ -68,7 +70,7 @@ def broken(past: Sequence[Past], said: bytes | None, at: datetime, limits: Limit
     name: ``rest``, ``flood``, ``same``, ``answers``, ``run``; "" when it breaks none. ``past`` is what the
     sender sent within ``limits.memory``, the newest first, at most ``limits.flood``."""
     if any(each.outcome == CUT and at - each.received_at < limits.rest for each in past):
-        return "rest"
+        return REST
     if len(past) >= limits.flood:
         return "flood"
     if said is not None:

@@ -8,17 +8,13 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
-import msgspec
 import pytest
 from aiohttp import ClientSession, web
 from sqlalchemy import select
 
 from bot import sms_polling
-from bot.sms import InboundSms
-from bot.sms_consent import ConsentRule
-from bot.sms_intake import Conversation, Intake
+from bot.sms_intake import Intake, read
 from bot.sms_kavenegar import Received
 from dispatch.errors import Ambiguous, Misconfigured
 from dispatch.providers.sms.kavenegar_api import Api
@@ -139,22 +135,17 @@ class Inbox:
         self.database = database
         self.vault = Vault(Keyring.new())
         self.accept = Intake(
-            conversation=cast(Conversation, None),
-            consents=cast(ConsentRule, None),
             database=database,
             committer=committer,
             vault=self.vault,
-            lines=(LINE,),
             clock=lambda: datetime.now(UTC),
+            wake=asyncio.Event(),
         ).accept
 
     async def ids(self) -> list[str]:
         """Kavenegar's numbers of what was taken, in its order."""
         rows = await self.database.read(select(inbox.c.id, inbox.c.sealed).order_by(inbox.c.id))
-        found = [
-            msgspec.msgpack.decode(self.vault.open(row.sealed, b"inbox" + row.id), type=InboundSms)
-            for row in rows
-        ]
+        found = [read(self.vault.open(row.sealed, b"inbox" + row.id)) for row in rows]
         return [sms.id.removeprefix("kavenegar:") for sms in found]
 
     async def has(self, count: int) -> None:

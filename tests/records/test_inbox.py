@@ -132,6 +132,17 @@ async def test_a_lease_is_held_and_given_back(database: Database, committer: Com
     assert row.tries == 1
 
 
+async def test_a_process_that_is_alone_takes_over_at_once(
+    database: Database, committer: Committer, vault: Vault
+) -> None:
+    id = await add(committer, vault, "one")
+    await claim(database, vault, "A")
+    await inbox.release_all(database)
+    assert await claim(database, vault, "B") == ["one"]
+    with pytest.raises(Conflict):
+        await finish(committer, id, "A")
+
+
 async def test_one_that_is_put_off_holds_up_its_own_sender_alone(
     database: Database, committer: Committer, vault: Vault
 ) -> None:
