@@ -12,8 +12,9 @@ import structlog
 from dispatch.errors import DispatchError
 from dispatch.provider import Provider, Receipt, ReceiptSource
 from dispatch.settling import told
-from records.claims import claim_receipts, settle
+from records.claims import settle
 from records.database import Database
+from records.receipts import claim_receipts
 from records.unit import Unavailable
 
 EVERY = 5.0  # Seconds between looks for messages whose time to be asked about has come.

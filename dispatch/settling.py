@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from dispatch.errors import Ambiguous, DispatchError
 from dispatch.provider import Accepted, Correspondent, Outcome, Provider, Receipt
 from dispatch.retry import Again, Stop, decide
-from records.claims import Awaited, Claimed, Note, Settled
+from records.claims import Claimed, Note, Settled
+from records.receipts import Awaited
 
 RECEIPTS_FOR = timedelta(hours=48)  # Providers forget a message after two days.
 FIRST_RECEIPT = timedelta(seconds=5)

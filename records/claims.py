@@ -1,9 +1,15 @@
-"""The outbox as the dispatcher works it: claim under a lease, settle, ask for receipts.
+"""The outbox as the dispatcher works it: claim under a lease, settle.
 
 A row is worked while ``finished_at`` is NULL and ``due_at`` has come: ``queued`` and ``claimed`` rows are to
-be sent, ``sent`` ones are to be asked about. Who works it holds a lease: ``lease_owner`` is new for each
-claim, so that one who comes late finds that the row is no longer his, and ``lease_until`` is when others may
-take it. Nothing is locked, and no connection held, between a claim and its settlement.
+be sent, ``sent`` ones are to be asked about (``records.receipts``). Who works it holds a lease:
+``lease_owner`` is new for each claim, so that one who comes late finds that the row is no longer his, and
+``lease_until`` is when others may take it. Nothing is locked, and no connection held, between a claim and its
+settlement.
+
+A lane is a channel and a class. In it senders take turns: a claim goes from sender to sender, from the one
+after the last that was served, and takes as many of each one's messages as of any other's. All of it are
+single steps in one index (``ix_outbox_lanes``), whatever the number of messages that wait: from lane to lane,
+from sender to sender, and to the first messages of each.
 """
 
 from __future__ import annotations
@@ -13,33 +19,77 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
+from records import settlement
 from records.database import Database
-from records.ids import new_id
-from records.tables import attempts, outbox
+from records.settlement import Note as Note
+from records.settlement import Settled as Settled
+from records.tables import OURSELVES, microseconds, moment, outbox
 
 CLASSES = ("otp", "service", "bulk")  # In the order in which they are served.
 Lane = tuple[str, str]  # (channel, class)
 
-_COLUMNS = (
-    outbox.c.id,
-    outbox.c.tracking,
-    outbox.c.channel,
-    outbox.c["class"],
-    outbox.c.sealed,
-    outbox.c.status,
-    outbox.c.attempts,
-    outbox.c.due_at,
-    outbox.c.expires_at,
-    outbox.c.parts,
-)
+SENDERS = 64  # Looked at for one claim of one lane; the next claim goes on behind them.
+FEW = 4_096  # A lease is among the first so many messages that a sender has waiting.
+
+_GOES = "finished_at IS NULL AND sent_at IS NULL"
+
+# The lanes in which something waits: each is the first behind the one before it.
+_LANES = f"""
+WITH RECURSIVE lanes (channel, class) AS (
+ SELECT f.channel, f.class FROM
+  (SELECT channel, class FROM outbox WHERE {_GOES} ORDER BY channel, class LIMIT 1) AS f
+ UNION ALL
+ SELECT o.channel, o.class FROM lanes JOIN outbox AS o ON o.id =
+  (SELECT n.id FROM outbox AS n WHERE n.finished_at IS NULL AND n.sent_at IS NULL
+   AND (n.channel, n.class) > (lanes.channel, lanes.class) ORDER BY n.channel, n.class LIMIT 1))
+SELECT channel, class FROM lanes"""  # noqa: S608  # Words of ours.
+
+# The senders with something in a lane, in their order behind one of them, and when the first of it is due.
+_SENDERS = f"""
+WITH RECURSIVE senders (sender, due_at) AS (
+ SELECT f.sender, f.due_at FROM
+  (SELECT sender, due_at FROM outbox WHERE {_GOES} AND channel = {{channel}} AND class = {{klass}}
+   AND sender > {{last}} ORDER BY sender, due_at LIMIT 1) AS f
+ UNION ALL
+ SELECT o.sender, o.due_at FROM senders JOIN outbox AS o ON o.id =
+  (SELECT n.id FROM outbox AS n WHERE n.finished_at IS NULL AND n.sent_at IS NULL
+   AND n.channel = {{channel}} AND n.class = {{klass}} AND n.sender > senders.sender
+   ORDER BY n.sender, n.due_at LIMIT 1))
+SELECT sender, due_at FROM senders LIMIT {{most}}"""  # noqa: S608  # Words of ours.
+
+_FREE = "o.due_at <= {now} AND (o.lease_until IS NULL OR o.lease_until < {now})"
+
+_TAKE_SQLITE = f"""
+SELECT o.id, o.status, o.tracking, o.channel, o.class, o.sealed, o.attempts, o.due_at, o.expires_at, o.parts,
+ o.sender, o.party
+FROM outbox AS o
+WHERE o.finished_at IS NULL AND o.sent_at IS NULL AND o.channel = ?1 AND o.class = ?2 AND o.sender = ?3
+ AND {_FREE.format(now="?4")} ORDER BY o.due_at, o.id LIMIT ?5"""  # noqa: S608
+_LEASE_SQLITE = """
+UPDATE outbox SET status = 'claimed', attempts = attempts + 1, lease_owner = ?, lease_until = ?
+WHERE id = ?"""
+
+# On PostgreSQL rows that another dispatcher takes at this moment are passed over.
+_TAKE_POSTGRESQL = f"""
+WITH due AS MATERIALIZED (
+ SELECT d.id, d.status FROM unnest($1::bytea[]) AS s (sender), LATERAL (
+  SELECT o.id, o.status FROM outbox AS o
+  WHERE o.finished_at IS NULL AND o.sent_at IS NULL AND o.channel = $2 AND o.class = $3
+   AND o.sender = s.sender AND {_FREE.format(now="$4")}
+  ORDER BY o.due_at, o.id LIMIT $5 FOR UPDATE SKIP LOCKED) AS d)
+UPDATE outbox AS o SET status = 'claimed', attempts = o.attempts + 1, lease_owner = $6, lease_until = $7
+FROM due WHERE o.id = due.id
+RETURNING o.id, due.status, o.tracking, o.channel, o.class, o.sealed, o.attempts, o.due_at, o.expires_at,
+ o.parts, o.sender, o.party"""  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A message to send now. ``attempts`` counts this one. ``lapsed``: somebody claimed it before and did
-    not settle it, so that it may have gone. ``parts``: the short messages that an SMS is."""
+    not settle it, so that it may have gone. ``parts``: the short messages that an SMS is. ``sender``: whose
+    it is. ``party``: the blind index of the address."""
 
     id: bytes
     tracking: str
@@ -51,42 +101,8 @@ class Claimed:
     expires_at: datetime
     lapsed: bool
     parts: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Awaited:
-    """A message that went, and whose receipt is due to be asked for."""
-
-    id: bytes
-    external_id: str
-    sent_at: datetime
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """One row of ``attempts``. ``kind``: attempt or receipt; ``detail``: the provider's words."""
-
-    kind: str
-    status: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of one claimed message. ``due_at``: when it is worked again, if it is not finished;
-    ``cost``: rial."""
-
-    id: bytes
-    status: str
-    attempts: int
-    due_at: datetime
-    provider: str = ""
-    external_id: str | None = None
-    sent_at: datetime | None = None
-    finished_at: datetime | None = None
-    notes: tuple[Note, ...] = ()
-    cost: int | None = None
+    sender: bytes = OURSELVES
+    party: bytes = b""
 
 
 async def claim(
@@ -95,26 +111,31 @@ async def claim(
     now: datetime,
     lease: bytes,
     until: datetime,
-    most: int,
+    most: int | Mapping[str, int],
     busy: Collection[Lane] = (),
+    last: Mapping[Lane, bytes] | None = None,
 ) -> Sequence[Claimed]:
-    """At most ``most`` due messages of each class, outside the ``busy`` lanes, leased to ``lease``. The
-    oldest first. Raises ``Unavailable``."""
+    """At most ``most`` due messages of each lane that is not ``busy`` (or so many by class), leased to
+    ``lease``. Those of the first class first, and of each sender the oldest. ``last``: the sender served
+    last in each lane. Raises ``Unavailable``."""
+    served = last or {}
+    at = microseconds(now)
 
-    def due(connection: Connection) -> list[str]:
-        return [klass for klass in CLASSES if connection.execute(_due(klass, now, busy, 1)).first()]
+    def look(connection: Connection) -> list[tuple[Lane, list[bytes]]]:
+        lanes = [(row[0], row[1]) for row in connection.exec_driver_sql(_LANES)]
+        open_ = sorted((lane for lane in lanes if lane not in busy), key=_urgency)
+        found = [(lane, _senders(connection, database, lane, served.get(lane, b""), at)) for lane in open_]
+        return [(lane, senders) for lane, senders in found if senders]
 
-    classes = await database.look(due)
-    if not classes:  # The usual answer; it costs no transaction.
+    lanes = await database.look(look)
+    if not lanes:  # The usual answer; it costs no transaction.
         return ()
 
     def take(connection: Connection) -> list[Claimed]:
         claimed: list[Claimed] = []
-        for klass in classes:
-            # On SQLite the transaction is the only writer; ``FOR UPDATE`` is PostgreSQL's.
-            rows = connection.execute(_due(klass, now, busy, most).with_for_update(skip_locked=True)).all()
-            claimed += [_claimed(row) for row in rows]
-        _lease(connection, [each.id for each in claimed], lease, until, status="claimed", spent=1)
+        for lane, senders in lanes:
+            room = most if isinstance(most, int) else most[lane[1]]
+            claimed += _fair(connection, database, lane, senders, room, (at, lease, microseconds(until)))
         return claimed
 
     return await database.transaction(take)
@@ -125,19 +146,10 @@ async def settle(
 ) -> Sequence[bytes]:
     """Writes what became of messages claimed under ``lease``, and their attempts. Returns the ids that were
     no longer leased: of them only the attempts are kept, but for one that nobody works now and that went."""
-
-    def write(connection: Connection) -> list[bytes]:
-        mine = _held(connection, lease, [each.id for each in settled])
-        values = [_values(each) for each in settled if each.id in mine]
-        if values:
-            connection.execute(_SETTLE, values)
-        lost = [each for each in settled if each.id not in mine]
-        if late := [_values(each) for each in lost if each.sent_at is not None]:
-            connection.execute(_SETTLE_LATE, late)
-        _note(connection, settled, now)
-        return [each.id for each in lost]
-
-    return await database.transaction(write)
+    done = [(lease, each) for each in settled]
+    if not done:
+        return ()
+    return await database.transaction(lambda connection: settlement.write(connection, database, done, now))
 
 
 async def renew(database: Database, lease: bytes, ids: Sequence[bytes], until: datetime) -> None:
@@ -150,31 +162,15 @@ async def release(database: Database, lease: bytes) -> None:
     """Gives back what was claimed under ``lease`` and not handed to a provider, as if never claimed."""
     statement = (
         update(outbox)
-        .where(outbox.c.finished_at.is_(None), outbox.c.lease_owner == lease, outbox.c.status == "claimed")
+        .where(
+            outbox.c.finished_at.is_(None),
+            outbox.c.sent_at.is_(None),
+            outbox.c.lease_owner == lease,
+            outbox.c.status == "claimed",
+        )
         .values(status="queued", attempts=outbox.c.attempts - 1, lease_owner=None, lease_until=None)
     )
     await database.transaction(lambda connection: connection.execute(statement))
-
-
-async def claim_receipts(
-    database: Database, provider: str, *, now: datetime, lease: bytes, until: datetime, most: int
-) -> Sequence[Awaited]:
-    """Messages that ``provider`` took and whose receipt is due to be asked for, leased to ``lease``."""
-    due = (
-        select(outbox.c.id, outbox.c.external_id, outbox.c.sent_at, outbox.c.attempts)
-        .where(*_waiting(now), outbox.c.status == "sent", outbox.c.provider == provider)
-        .order_by(outbox.c.due_at, outbox.c.id)
-        .limit(most)
-    )
-    if not await database.read(due.limit(1)):
-        return ()
-
-    def take(connection: Connection) -> list[Awaited]:
-        rows = connection.execute(due.with_for_update(skip_locked=True)).all()
-        _lease(connection, [row.id for row in rows], lease, until, status="sent", spent=0)
-        return [Awaited(*row) for row in rows]
-
-    return await database.transaction(take)
 
 
 async def depth(database: Database) -> Mapping[str, int]:
@@ -182,113 +178,102 @@ async def depth(database: Database) -> Mapping[str, int]:
     klass = outbox.c["class"]
     rows = await database.read(
         select(klass, func.count())
-        .where(outbox.c.finished_at.is_(None), outbox.c.status.in_(("queued", "claimed")))
+        .where(outbox.c.finished_at.is_(None), outbox.c.sent_at.is_(None))
         .group_by(klass)
     )
     counted = {row[0]: row[1] for row in rows}
     return {name: counted.get(name, 0) for name in CLASSES}
 
 
-def _claimed(row: Sequence[Any]) -> Claimed:
-    id, tracking, channel, klass, sealed, status, tried, due_at, expires_at, parts = row
-    lapsed = status == "claimed"
-    return Claimed(id, tracking, channel, klass, sealed, tried + 1, due_at, expires_at, lapsed, parts)
+def _urgency(lane: Lane) -> tuple[int, str]:
+    channel, klass = lane
+    return (CLASSES.index(klass), channel)
 
 
-def _waiting(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Rows that are due and leased to nobody; the partial index on ``finished_at`` serves it."""
-    return (
-        outbox.c.finished_at.is_(None),
-        outbox.c.due_at <= now,
-        or_(outbox.c.lease_until.is_(None), outbox.c.lease_until < now),
+def _senders(connection: Connection, database: Database, lane: Lane, last: bytes, now: int) -> list[bytes]:
+    """The senders that have something due, beginning behind the one that was served last."""
+    behind = _read_senders(connection, database, lane, last)
+    if last and len(behind) < SENDERS:
+        first = _read_senders(connection, database, lane, b"")
+        behind += [(sender, due) for sender, due in first if sender <= last]
+    return [sender for sender, due in behind[:SENDERS] if due <= now]
+
+
+def _read_senders(
+    connection: Connection, database: Database, lane: Lane, last: bytes
+) -> list[tuple[bytes, int]]:
+    channel, klass = lane
+    if database.dialect == "postgresql":
+        statement = _SENDERS.format(channel="$1", klass="$2", last="$3", most="$4")
+    else:
+        statement = _SENDERS.format(channel="?1", klass="?2", last="?3", most="?4")
+    rows = connection.exec_driver_sql(statement, (channel, klass, last, SENDERS))
+    return [(row[0], row[1]) for row in rows]
+
+
+def _fair(
+    connection: Connection,
+    database: Database,
+    lane: Lane,
+    senders: Sequence[bytes],
+    most: int,
+    lease: tuple[int, bytes, int],
+) -> list[Claimed]:
+    """An equal number of each sender's; what some do not use, the others share."""
+    claimed: list[Claimed] = []
+    hungry = list(senders[:most])
+    while hungry and len(claimed) < most:
+        each = -(-(most - len(claimed)) // len(hungry))
+        taken: dict[bytes, int] = {}
+        asked = hungry[: -(-(most - len(claimed)) // each)]
+        for one in _take(connection, database, lane, asked, each, lease):
+            claimed.append(one)
+            taken[one.sender] = taken.get(one.sender, 0) + 1
+        hungry = [sender for sender in asked if taken.get(sender, 0) == each]
+    return claimed
+
+
+def _take(
+    connection: Connection,
+    database: Database,
+    lane: Lane,
+    senders: Sequence[bytes],
+    each: int,
+    lease: tuple[int, bytes, int],
+) -> list[Claimed]:
+    now, owner, until = lease
+    if database.dialect == "postgresql":
+        rows = connection.exec_driver_sql(_TAKE_POSTGRESQL, (list(senders), *lane, now, each, owner, until))
+        claimed = [_claimed(row, row[6]) for row in rows]
+    else:  # The transaction is the only writer.
+        found = [
+            row
+            for sender in senders
+            for row in connection.exec_driver_sql(_TAKE_SQLITE, (*lane, sender, now, each))
+        ]
+        if found:
+            connection.exec_driver_sql(_LEASE_SQLITE, [(owner, until, row[0]) for row in found])
+        claimed = [_claimed(row, row[6] + 1) for row in found]
+    return sorted(claimed, key=lambda one: (one.due_at, one.id))
+
+
+def _claimed(row: Sequence[Any], attempts: int) -> Claimed:
+    id, status, tracking, channel, klass, sealed, _tried, due_at, expires_at, parts, sender, party = row
+    return Claimed(
+        id,
+        tracking,
+        channel,
+        klass,
+        sealed,
+        attempts,
+        moment(due_at),
+        moment(expires_at),
+        status == "claimed",
+        parts,
+        sender,
+        party,
     )
-
-
-def _due(klass: str, now: datetime, busy: Collection[Lane], most: int) -> Any:
-    channels = sorted({channel for channel, of in busy if of == klass})
-    return (
-        select(*_COLUMNS)
-        .where(
-            *_waiting(now),
-            outbox.c.status.in_(("queued", "claimed")),
-            outbox.c["class"] == klass,
-            outbox.c.channel.not_in(channels),
-        )
-        .order_by(outbox.c.due_at, outbox.c.id)
-        .limit(most)
-    )
-
-
-def _lease(
-    connection: Connection, ids: Sequence[bytes], lease: bytes, until: datetime, *, status: str, spent: int
-) -> None:
-    if ids:
-        connection.execute(
-            update(outbox)
-            .where(outbox.c.id.in_(ids))
-            .values(status=status, attempts=outbox.c.attempts + spent, lease_owner=lease, lease_until=until)
-        )
 
 
 def _leased(lease: bytes, ids: Sequence[bytes]) -> tuple[ColumnElement[bool], ...]:
     return (outbox.c.id.in_(ids), outbox.c.lease_owner == lease)
-
-
-def _held(connection: Connection, lease: bytes, ids: Sequence[bytes]) -> set[bytes]:
-    held = select(outbox.c.id).where(*_leased(lease, ids)).with_for_update()
-    return set(connection.execute(held).scalars())
-
-
-def _note(connection: Connection, settled: Sequence[Settled], now: datetime) -> None:
-    rows = [
-        {
-            "id": new_id(now),
-            "message": each.id,
-            "at": now,
-            "provider": each.provider,
-            "kind": note.kind,
-            "status": note.status,
-            "detail": note.detail,
-        }
-        for each in settled
-        for note in each.notes
-    ]
-    if rows:
-        connection.execute(insert(attempts), rows)
-
-
-def _values(settled: Settled) -> dict[str, Any]:
-    return {
-        "row": settled.id,
-        "new_status": settled.status,
-        "new_attempts": settled.attempts,
-        "new_due_at": settled.due_at,
-        "new_provider": settled.provider or None,
-        "new_external_id": settled.external_id,
-        "new_sent_at": settled.sent_at,
-        "new_finished_at": settled.finished_at,
-        "new_cost": settled.cost,
-    }
-
-
-_SETTLE = (
-    update(outbox)
-    # A message that is known to have arrived stays so, whatever comes after.
-    .where(outbox.c.id == bindparam("row"), outbox.c.status != "delivered")
-    .values(
-        status=bindparam("new_status"),
-        attempts=bindparam("new_attempts"),
-        due_at=bindparam("new_due_at"),
-        provider=func.coalesce(bindparam("new_provider", type_=outbox.c.provider.type), outbox.c.provider),
-        external_id=func.coalesce(
-            bindparam("new_external_id", type_=outbox.c.external_id.type), outbox.c.external_id
-        ),
-        sent_at=func.coalesce(bindparam("new_sent_at", type_=outbox.c.sent_at.type), outbox.c.sent_at),
-        finished_at=bindparam("new_finished_at"),
-        cost=func.coalesce(bindparam("new_cost", type_=outbox.c.cost.type), outbox.c.cost),
-        lease_owner=None,
-        lease_until=None,
-    )
-)
-# A batch that outlived its lease and went all the same, found again in the queue: it must not go twice.
-_SETTLE_LATE = _SETTLE.where(outbox.c.status == "queued", outbox.c.lease_owner.is_(None))

@@ -12,7 +12,7 @@ import msgspec
 from engine import alphabet
 from records.ids import new_id
 from records.randomness import randomness
-from records.tables import outbox
+from records.tables import OURSELVES, outbox
 from records.unit import Unit
 from records.vault import Vault
 
@@ -87,13 +87,14 @@ def queue(
     lifetime: timedelta,
     due: datetime | None = None,
     idempotency_key: str | None = None,
+    sender: bytes = OURSELVES,
 ) -> str:
     """Adds a message to the unit and returns its tracking number.
 
     ``klass`` is otp, service or bulk; ``kind`` the kind of the address ``to`` (msisdn, email, …). It is sent
     from ``due`` (else ``now``) and never after ``lifetime`` from then. A second message with one
     ``idempotency_key`` makes its unit a ``Conflict``, and so does, once in a long while, a tracking number
-    that is taken: run the turn again.
+    that is taken: run the turn again. ``sender`` is whose message it is (16 bytes): senders take turns.
     """
     id = new_id(now)
     tracking = new_tracking()
@@ -113,6 +114,7 @@ def queue(
             "due_at": start,
             "expires_at": start + lifetime,
             "parts": alphabet.parts(body) if channel == "sms" else None,
+            "sender": sender,
         },
     )
     return tracking

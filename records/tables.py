@@ -57,6 +57,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 Id = LargeBinary(16)
+OURSELVES = bytes(16)  # Who sends what our own conversations and services say.
 
 # Rows that change soon after they were made: PostgreSQL leaves room beside them, so that the new version of
 # a row stays on its page and no index has to learn of it.
@@ -194,13 +195,21 @@ outbox = Table(
     Column("finished_at", Instant),
     Column("parts", Integer),  # Short messages that an SMS is.
     Column("cost", BigInteger),  # Rial, by the tariffs of when it went; None before, and where none says.
+    # Whose message it is: senders take turns in a lane. Never NULL, or no index could find the next one.
+    Column("sender", Id, nullable=False, default=OURSELVES),
     Index("ix_outbox_external", "provider", "external_id"),
     postgresql_with=UPDATED,
 )
-# Only what still has to go, class by class: a claim must walk past neither finished rows nor other classes.
-Index("ix_outbox_waiting", outbox.c["class"], outbox.c.due_at, outbox.c.id,
-      sqlite_where=outbox.c.finished_at.is_(None),
-      postgresql_where=outbox.c.finished_at.is_(None))  # fmt: skip
+# Only what still has to go, lane by lane and sender by sender in the order in which each one's come due: a
+# claim walks past neither other lanes, nor another sender's million, nor what is not due. No column that a
+# claim changes is in it, so that claiming a row touches no index.
+_goes = "finished_at IS NULL AND sent_at IS NULL"
+Index("ix_outbox_lanes", outbox.c.channel, outbox.c["class"], outbox.c.sender, outbox.c.due_at, outbox.c.id,
+      sqlite_where=text(_goes), postgresql_where=text(_goes))  # fmt: skip
+# What went and whose receipt is awaited.
+_awaited = "finished_at IS NULL AND sent_at IS NOT NULL"
+Index("ix_outbox_awaited", outbox.c.provider, outbox.c.due_at, outbox.c.id,
+      sqlite_where=text(_awaited), postgresql_where=text(_awaited))  # fmt: skip
 
 # Channels on which each person's messages keep their order (``records.correspondence``).
 TALKING = ("telegram", "bale")
@@ -277,6 +286,85 @@ attempts = Table(
     Column("kind", String(16), nullable=False),  # attempt, receipt
     Column("status", String(16), nullable=False),
     Column("detail", Text, nullable=False, default=""),
+)
+
+# Messages that ended without having gone, with the reason in the provider's words; ``replayed_at`` once
+# somebody sent one on its way again.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("message", Id, ForeignKey("outbox.id"), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("class", String(16), nullable=False),
+    Column("provider", String(32), nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("replayed_at", Instant),
+)
+_dead = dead_letters.c.replayed_at.is_(None)
+Index("ix_dead_letters_at", dead_letters.c.channel, dead_letters.c.at, dead_letters.c.message,
+      sqlite_where=_dead, postgresql_where=_dead)  # fmt: skip
+
+# What an operator said of a provider: on, paused (nothing goes by it, nobody asks it), drained (nothing new
+# goes by it). Without a row it is on.
+provider_states = Table(
+    "provider_states",
+    metadata,
+    Column("provider", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# What became of what each provider was handed, minute by minute, of all processes together: how healthy it
+# was and when. Rows are added to while their minute lasts, and never changed after.
+provider_minutes = Table(
+    "provider_minutes",
+    metadata,
+    Column("minute", Instant, primary_key=True),
+    Column("provider", String(32), primary_key=True),
+    Column("taken", Integer, nullable=False),
+    Column("faults", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
+    Column("throttled", Integer, nullable=False),
+    postgresql_with=UPDATED,
+)
+
+# Receipts of messages that we do not know, or not yet: a receipt may overtake the answer to the submit.
+receipt_orphans = Table(
+    "receipt_orphans",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("provider", String(32), nullable=False),
+    Column("external_id", String(128), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("provider", "external_id", "status", "detail", name="uq_receipt_orphans_said"),
+)
+
+# Names that a message had with providers before the one that has it now.
+former_names = Table(
+    "former_names",
+    metadata,
+    Column("provider", String(32), primary_key=True),
+    Column("external_id", String(128), primary_key=True),
+    Column("message", Id, ForeignKey("outbox.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+# Addresses that nothing is sent to, or no advertising (``scope`` all, advertising), on one channel.
+# ``reason``: hard (there is no such address), unsubscribed, operator. ``until`` NULL: for good.
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("channel", String(16), primary_key=True),
+    Column("party", Id, primary_key=True),
+    Column("scope", String(16), nullable=False),
+    Column("reason", String(16), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("until", Instant),
+    postgresql_with=UPDATED,
 )
 
 # One-time codes. The code itself is not here: ``digest`` is its HMAC with the server's key.

@@ -14,7 +14,7 @@ from dispatch.provider import Accepted, Outcome, Outgoing
 from records.committer import Committer
 from records.database import Database
 from records.outbox import queue
-from records.tables import attempts, outbox
+from records.tables import OURSELVES, attempts, outbox
 from records.unit import Unit
 from records.vault import Vault
 
@@ -49,6 +49,7 @@ class Outbox:
         klass: str = "service",
         to: str = "+989121234567",
         minutes: float = 60,
+        sender: bytes = OURSELVES,
     ) -> str:
         """Queues one message; its tracking number."""
         unit = Unit()
@@ -63,6 +64,7 @@ class Outbox:
             subject="موضوع",
             body=body,
             lifetime=timedelta(minutes=minutes),
+            sender=sender,
         )
         await self.committer.commit(unit)
         return tracking

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import Connection, text
-
 from records.claims import (
-    Awaited,
     Claimed,
     Lane,
     Settled,
     claim,
-    claim_receipts,
     depth,
     release,
     renew,
     settle,
 )
-from records.database import Database
+from records.receipts import Awaited, claim_receipts
 from tests.dispatch.outbox import Outbox
 
 MINUTE = timedelta(minutes=1)
@@ -162,16 +160,39 @@ async def test_depth_counts_what_waits_to_be_sent(outbox: Outbox) -> None:
     assert await depth(outbox.database) == {"otp": 0, "service": 2, "bulk": 0}
 
 
-async def test_finished_messages_are_not_walked_past(database: Database, outbox: Outbox) -> None:
-    question = "SELECT id FROM outbox WHERE finished_at IS NULL AND due_at <= 1 ORDER BY due_at, id LIMIT 10"
+async def test_senders_take_turns_in_a_lane(outbox: Outbox) -> None:
+    large, small = b"L" * 16, b"S" * 16
+    for number in range(60):
+        await outbox.add(f"large {number}", klass="bulk", sender=large)
+    outbox.clock.forward(1)
+    for number in range(3):
+        await outbox.add(f"small {number}", klass="bulk", sender=small)
+    first = await take(outbox, most=10)
+    assert Counter(each.sender for each in first) == {large: 7, small: 3}
+    # What only one has, only one gets; and its messages keep their order.
+    rest = await take(outbox, most=100)
+    assert len(rest) == 53
+    assert [each.id for each in rest] == sorted(each.id for each in rest)
 
-    def plan(connection: Connection) -> str:
-        if database.dialect == "sqlite":
-            rows = connection.execute(text(f"EXPLAIN QUERY PLAN {question}")).all()
-        else:
-            # An empty table is always read from end to end; the planner is asked what else it could do.
-            connection.execute(text("SET enable_seqscan = off"))
-            rows = connection.execute(text(f"EXPLAIN {question}")).all()
-        return " ".join(str(row) for row in rows)
 
-    assert "ix_outbox_waiting" in await database.look(plan)
+async def test_whoever_was_served_last_comes_last(outbox: Outbox) -> None:
+    senders = [bytes([number]) * 16 for number in range(1, 6)]
+    for sender in senders:
+        await outbox.add(sender=sender)
+        await outbox.add(sender=sender)
+    served: list[bytes] = []
+    for _turn in range(5):
+        last = {("sms", "service"): served[-1]} if served else {}
+        now = outbox.clock()
+        (one,) = await claim(
+            outbox.database, now=now, lease=os.urandom(16), until=now + MINUTE, most=1, last=last
+        )
+        served.append(one.sender)
+    assert served == senders
+
+
+async def test_what_is_scheduled_for_later_holds_up_nobody(outbox: Outbox) -> None:
+    await outbox.add(sender=b"a" * 16)
+    outbox.clock.forward(-60)
+    early = await outbox.add(sender=b"b" * 16)
+    assert [each.tracking for each in await take(outbox)] == [early]

@@ -7,7 +7,8 @@ import pytest
 from dispatch.errors import Rejected, Throttled, Unreachable
 from dispatch.provider import Accepted, Receipt
 from dispatch.settling import expired, lapsed, next_receipt, settlement, told
-from records.claims import Awaited, Claimed, Note
+from records.claims import Claimed, Note
+from records.receipts import Awaited
 from tests.dispatch.outbox import START, Carrier
 
 LATER = START + timedelta(hours=1)

@@ -1,0 +1,202 @@
+"""Writes what became of messages: all of a batch in a few statements, whatever their number.
+
+In SQLite's dialect a statement takes a row of values for each message, in PostgreSQL's a column of all of
+them at once (as in ``records.bulk``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from records.database import Database
+from records.ids import new_id
+from records.tables import microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One row of ``attempts``. ``kind``: attempt or receipt; ``detail``: the provider's words; ``provider``:
+    who said it, "" for the one that the message is settled with."""
+
+    kind: str
+    status: str
+    detail: str = ""
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one claimed message. ``due_at``: when it is worked again, if it is not finished;
+    ``cost``: rial."""
+
+    id: bytes
+    status: str
+    attempts: int
+    due_at: datetime
+    provider: str = ""
+    external_id: str | None = None
+    sent_at: datetime | None = None
+    finished_at: datetime | None = None
+    notes: tuple[Note, ...] = ()
+    cost: int | None = None
+
+
+Done = tuple[bytes, Settled]
+"""What became of a message, with the lease that it was claimed under."""
+
+_SETTLE = """
+UPDATE outbox SET status = {status}, attempts = {attempts}, due_at = {due_at},
+ provider = coalesce({provider}, outbox.provider), external_id = coalesce({external_id}, outbox.external_id),
+ sent_at = coalesce({sent_at}, outbox.sent_at), finished_at = {finished_at},
+ cost = coalesce({cost}, outbox.cost), lease_owner = NULL, lease_until = NULL"""
+
+_SETTLE_SQLITE = _SETTLE.format(
+    status="?",
+    attempts="?",
+    due_at="?",
+    provider="?",
+    external_id="?",
+    sent_at="?",
+    finished_at="?",
+    cost="?",
+)
+# A message that is known to have arrived stays so, whatever comes after.
+_MINE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND lease_owner = ? AND status <> 'delivered'"
+_LATE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND ? <> '' AND lease_owner IS NULL AND status = 'queued'"
+_SETTLE_POSTGRESQL = (
+    _SETTLE.format(
+        status="s.status",
+        attempts="s.attempts",
+        due_at="s.due_at",
+        provider="s.provider",
+        external_id="s.external_id",
+        sent_at="s.sent_at",
+        finished_at="s.finished_at",
+        cost="s.cost",
+    )
+    + """
+FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+ $8::bigint[], $9::bytea[], $10::bytea[])
+ AS s(status, attempts, due_at, provider, external_id, sent_at, finished_at, cost, id, lease)
+WHERE outbox.id = s.id AND """
+)
+_MINE_POSTGRESQL = (
+    _SETTLE_POSTGRESQL + "outbox.lease_owner = s.lease AND outbox.status <> 'delivered' RETURNING outbox.id"
+)
+_LATE_POSTGRESQL = _SETTLE_POSTGRESQL + "outbox.lease_owner IS NULL AND outbox.status = 'queued'"
+
+_NOTE_SQLITE = (
+    "INSERT INTO attempts (id, message, at, provider, kind, status, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_NOTE_POSTGRESQL = """
+INSERT INTO attempts (id, message, at, provider, kind, status, detail) SELECT * FROM unnest($1::bytea[],
+ $2::bytea[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[])"""
+
+# A message that ended without having gone is listed, so that somebody may look why, and send it again.
+_DEAD = """
+INSERT INTO dead_letters (message, at, channel, class, provider, reason, detail)
+SELECT o.id, {at}, o.channel, o.class, {provider}, {reason}, {detail} FROM {source}
+WHERE o.id = {id} AND o.status = 'failed'
+ON CONFLICT (message) DO UPDATE SET at = excluded.at, provider = excluded.provider,
+ reason = excluded.reason, detail = excluded.detail, replayed_at = NULL"""
+_DEAD_SQLITE = _DEAD.format(at="?", provider="?", reason="?", detail="?", id="?", source="outbox AS o")
+_DEAD_POSTGRESQL = _DEAD.format(
+    at="s.at",
+    provider="s.provider",
+    reason="s.reason",
+    detail="s.detail",
+    id="s.id",
+    source="unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bytea[])"
+    " AS s(at, provider, reason, detail, id), outbox AS o",
+)
+
+
+def write(connection: Connection, database: Database, done: Sequence[Done], now: datetime) -> Sequence[bytes]:
+    """Writes what is done, in the transaction of the connection. The ids of those that were no longer leased:
+    of them only the attempts are kept, but for one that nobody works now and that went."""
+    rows = [_values(lease, settled) for lease, settled in done]
+    if database.dialect == "postgresql":
+        found = connection.exec_driver_sql(_MINE_POSTGRESQL, _columns(rows))
+        mine = {row[0] for row in found} if found.rowcount != len(rows) else None
+    else:
+        touched = connection.exec_driver_sql(_MINE_SQLITE, rows).rowcount
+        mine = None if touched == len(rows) else _still_mine(connection, done)
+    lost = [] if mine is None else [settled.id for _lease, settled in done if settled.id not in mine]
+    if lost:
+        # A batch that outlived its lease and went all the same, found again in the queue: not twice.
+        late = [_values(lease, settled) for lease, settled in done if settled.sent_at is not None]
+        _run(connection, database, late, _LATE_SQLITE, _LATE_POSTGRESQL)
+    note(connection, database, [settled for _lease, settled in done], now)
+    dead = [_letter(settled, now) for _lease, settled in done if settled.status == "failed"]
+    _run(connection, database, dead, _DEAD_SQLITE, _DEAD_POSTGRESQL)
+    return lost
+
+
+def note(connection: Connection, database: Database, settled: Sequence[Settled], now: datetime) -> None:
+    """Keeps what was said of messages."""
+    at = microseconds(now)
+    rows = [
+        (new_id(now), each.id, at, said.provider or each.provider, said.kind, said.status, said.detail)
+        for each in settled
+        for said in each.notes
+    ]
+    _run(connection, database, rows, _NOTE_SQLITE, _NOTE_POSTGRESQL)
+
+
+def _run(
+    connection: Connection,
+    database: Database,
+    rows: Sequence[tuple[Any, ...]],
+    sqlite: str,
+    postgresql: str,
+) -> None:
+    if not rows:
+        return
+    if database.dialect == "postgresql":
+        connection.exec_driver_sql(postgresql, _columns(rows))
+    else:
+        connection.exec_driver_sql(sqlite, list(rows))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
+    return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+def _still_mine(connection: Connection, done: Sequence[Done]) -> set[bytes]:
+    """Those that were settled just now: nobody else writes meanwhile, so they are as we left them."""
+    found: set[bytes] = set()
+    for _lease, settled in done:
+        row = connection.exec_driver_sql(
+            "SELECT 1 FROM outbox WHERE id = ? AND status = ? AND due_at = ? AND attempts = ?"
+            " AND lease_owner IS NULL",
+            (settled.id, settled.status, microseconds(settled.due_at), settled.attempts),
+        ).first()
+        if row is not None:
+            found.add(settled.id)
+    return found
+
+
+def _letter(settled: Settled, now: datetime) -> tuple[Any, ...]:
+    last = settled.notes[-1] if settled.notes else Note("attempt", settled.status)
+    provider = last.provider or settled.provider
+    return (microseconds(now), provider, last.status, last.detail, settled.id)
+
+
+def _values(lease: bytes, settled: Settled) -> tuple[Any, ...]:
+    return (
+        settled.status,
+        settled.attempts,
+        microseconds(settled.due_at),
+        settled.provider or None,
+        settled.external_id,
+        None if settled.sent_at is None else microseconds(settled.sent_at),
+        None if settled.finished_at is None else microseconds(settled.finished_at),
+        settled.cost,
+        settled.id,
+        lease,
+    )
