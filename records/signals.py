@@ -24,6 +24,7 @@ ID = 16  # Bytes: whom or what a signal is about, a party or a thread.
 WORD = 64  # Bytes at the most.
 CHANNEL = "chapar:signals"
 AGAIN = 2.0  # Seconds before Redis is tried again.
+ATTEMPTS, PAUSE = 50, 0.1  # To end what speaks with it; seconds between them.
 MOST_WAITING = 1_000
 
 Heard = Callable[[bytes, str], None]
@@ -141,6 +142,7 @@ class RedisSignals:
     def __init__(self, url: str) -> None:
         """``TypeError`` or ``ValueError`` when the URL is none of Redis'."""
         self._redis: Any = Redis.from_url(url)
+        self._closing = False
         self._listeners = Listeners()
         self.listen = self._listeners.listen
         self._waiting: asyncio.Queue[bytes] = asyncio.Queue(MOST_WAITING)
@@ -153,30 +155,41 @@ class RedisSignals:
             pass  # Redis is away; what is older goes first once it is back, and matters as little.
 
     async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # redis-py takes a cancellation that meets it in the middle of a command for a connection that failed,
+        # so that one is not always enough.
+        self._closing = True
+        tasks = set(self._tasks)
+        for _attempt in range(ATTEMPTS):
+            for task in tasks:
+                task.cancel()
+            _done, tasks = await asyncio.wait(tasks, timeout=PAUSE)
+            if not tasks:
+                break
         await self._redis.aclose()
 
     async def _publish(self) -> None:
-        while True:
+        while not self._closing:
             message = await self._waiting.get()
             try:
                 await self._redis.publish(CHANNEL, message)
             except (RedisError, OSError):
                 # This process hears its own at least.
                 self._listeners.tell(message)
-                await asyncio.sleep(AGAIN)
+                await self._rest()
 
     async def _subscribe(self) -> None:
-        while True:
+        while not self._closing:
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
                     await channel.subscribe(CHANNEL)
                     async for message in channel.listen():
                         self._listeners.tell(message["data"])
             except (RedisError, OSError):
-                await asyncio.sleep(AGAIN)
+                await self._rest()
+
+    async def _rest(self) -> None:
+        if not self._closing:
+            await asyncio.sleep(AGAIN)
 
 
 def _message(about: bytes, word: str) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from aiohttp import ClientSession
 
@@ -22,6 +24,22 @@ async def asks(http: ClientSession, service: Server, said: str = "") -> Visitor:
     if said:
         await visitor.say(said)
     return visitor
+
+
+@asynccontextmanager
+async def again(act: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Does it every second meanwhile."""
+
+    async def go_on() -> None:
+        while True:
+            await act()
+            await asyncio.sleep(1)
+
+    task = asyncio.create_task(go_on())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 @within(120)
@@ -88,7 +106,7 @@ async def test_one_of_two_desks_accepts(service: Server, http: ClientSession) ->
 
 @within(120)
 async def test_a_desk_is_killed_in_the_middle(service: Server, http: ClientSession) -> None:
-    service.settings["HANDOVER_PATIENCE"] = "3"
+    service.settings["HANDOVER_PATIENCE"] = "10"
     async with service:
         async with Operator(service) as sara:
             visitor = await asks(http, service, "الو")
@@ -107,7 +125,7 @@ async def test_a_desk_is_killed_in_the_middle(service: Server, http: ClientSessi
             assert "sara: یک لحظه" in seen
             await ali.type("من هستم")
             await shown(visitor, "من هستم")
-            assert count(visitor, "یک لحظه") == count(visitor, RETURNED) == 1
+            assert count(visitor, "یک لحظه") == 1
 
 
 @within(120)
@@ -162,11 +180,13 @@ async def test_each_sees_the_other_write(service: Server, http: ClientSession) -
         await operator.type("1")
         await operator.see("الو")
         await shown(visitor, ACCEPTED)
+        # A signal may be lost; who goes on writing goes on sending them.
         await operator.type("سلا", enter=False)
-        await visitor.until(lambda frame: frame["type"] == "typing")
+        async with again(lambda: operator.type("x\x7f", enter=False)):
+            await visitor.until(lambda frame: frame["type"] == "typing")
         # What is half typed stays below what arrives, and is one message when it is finished.
-        await visitor.send(type="typing")
-        await operator.see("در حال نوشتن است")
+        async with again(lambda: visitor.send(type="typing")):
+            await operator.see("در حال نوشتن است")
         await operator.see("> سلا")
         await visitor.say("کجایید")
         await operator.see("کجایید")

@@ -134,6 +134,18 @@ async def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
         LocalSignals(tmp_path / "file")
 
 
+async def test_closing_while_something_is_sent(redis: Redis) -> None:
+    for number in range(20):
+        signals = RedisSignals(redis.url)
+        if number % 2:
+            await asyncio.sleep(0.02)
+        signals.send(ABOUT, "news")
+        for _step in range(number):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await signals.close()
+
+
 async def test_by_redis(redis: Redis) -> None:
     one, two = RedisSignals(redis.url), RedisSignals(redis.url)
     ear, other = Ear(one), Ear(two)
