@@ -467,7 +467,8 @@ file_parts = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
-# Append-only: the last row of (subscriber, purpose) is the consent in force.
+# Append-only: the last row of (subscriber, purpose) is the consent in force. ``session`` is where it was
+# given: of 11 and 12 by SMS, the message in the inbox.
 consents = Table(
     "consents",
     metadata,
