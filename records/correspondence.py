@@ -29,6 +29,8 @@ Done = tuple[bytes, Settled]
 
 _ONE_CLAIMS = 0x63686170  # The advisory lock of whoever claims.
 
+_NAME = re.compile(r"\{(\w+)\}")  # A value's place in a statement.
+
 _ANY_DUE = """
 SELECT 1 FROM outbox AS o
 WHERE o.channel IN ('telegram', 'bale') AND o.finished_at IS NULL AND o.class = {klass} AND o.due_at <= {now}
