@@ -46,8 +46,9 @@ class Incoming(msgspec.Struct, frozen=True):
     whose screen was answered, where the channel knows it (a pressed button): the last bytes of its session's
     id, and its sequence. Where that is not the session's last turn, the press changes nothing.
 
-    ``contact``: the number (E.164) that the person shared as their own, where the messenger vouches for it;
-    ``text`` is the same. A contact that is somebody else's is none.
+    ``refused`` says why a file that came was not kept (``services.files.Refused.told``), for the person to be
+    told. ``contact``: the number (E.164) that the person shared as their own, where the messenger vouches for
+    it; ``text`` is the same. A contact that is somebody else's is none.
 
     ``doubtful``: the channel cannot tell whether this is the session's last request again (SMPP, after a lost
     connection). Where ``raw`` is the same, it is taken for that. ``language`` (one that there is a catalogue
@@ -68,6 +69,7 @@ class Incoming(msgspec.Struct, frozen=True):
     answers: tuple[bytes, int] | None = None
     doubtful: bool = False
     contact: str = ""
+    refused: str = ""
     language: str = "fa"
 
 

@@ -170,7 +170,15 @@ class Turns:
         session.cursor = step.cursor
         given = Input("text", step.text)
         if request.incoming.chat:
-            given = Input("text", step.text, key=request.incoming.key or "", files=request.incoming.files)
+            incoming = request.incoming
+            given = Input(
+                "text",
+                step.text,
+                key=incoming.key or "",
+                files=incoming.files,
+                refused=incoming.refused,
+                contact=incoming.contact,
+            )
         return await self._commit(request, session, given, Unit(), None)
 
     async def _open(self, request: Request, arrival: Arrival) -> Reply:
@@ -207,7 +215,16 @@ class Turns:
             session.parked = resumable(arrival.parked, request)
             self._sessions.close(unit, arrival.parked.session.id, "superseded", request.received)
         opened = Opened(caller.channel, caller.route, incoming.code, request.party, replaced)
-        return await self._commit(request, session, Input("start", dialled(incoming)), unit, opened)
+        start = Input("start", dialled(incoming))
+        if incoming.chat:
+            start = Input(
+                "start",
+                start.text,
+                files=incoming.files,
+                refused=incoming.refused,
+                contact=incoming.contact,
+            )
+        return await self._commit(request, session, start, unit, opened)
 
     async def _leave(self, request: Request, arrival: Arrival, session: Session, unit: Unit) -> None:
         """A chat begins another dialog in place of its last, which may still be open."""
@@ -232,6 +249,8 @@ class Turns:
         was_due = session.due
         if incoming.note is not None:
             session.note = incoming.note
+        if incoming.contact:
+            session.contact = incoming.contact
         turn = await self.advance(
             session, input, unit, request.received, request.party, caller.route, caller.layout, incoming.raw
         )

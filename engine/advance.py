@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from datetime import datetime
 
+import msgspec
 from transitions import MachineError
 
 from engine import handing, history, limits
+from engine.checks import MOBILE_NUMBER as MOBILE
 from engine.choosing import chosen
 from engine.faults import BrokenFlow, NotHandedOver
+from engine.files import KEPT, NOTHING, TOO_MANY, WANTED, Attached, attached, together
 from engine.flow import (
     ANSWERED,
     ELSE,
@@ -45,6 +48,7 @@ from engine.words import GIVEN_UP, NOT_SAID, TIME_IS_OVER, TOO_LONG, UNKNOWN_COD
 
 MAIN = "main"
 RESUME = "resume"
+NUMBER = "number"
 EXPIRED = "expired"
 HANDED_OVER = "handover"
 
@@ -64,12 +68,19 @@ def advance(
     walk = _Walk(library, session, now, languages, layout)
     session.sequence += 1
     session.due = None
+    came = NOTHING
+    if input.files or input.refused:
+        came = yield from attached(input, walk.language)
     if input.kind == "start":
         walk.start(input)
+        walk.note(came)
     elif session.handed:
-        yield from walk.listen(input)
+        yield from walk.listen(input, came)
     elif input.kind == "text":
-        walk.answer(input.text)
+        if came is NOTHING and not input.contact:
+            walk.answer(input.text)
+        else:
+            walk.receive(input, came)
     elif input.kind == "timeout":
         walk.time_out()
     else:
@@ -143,7 +154,9 @@ class _Walk:
         session = self.session
         answers = input.answers
         opened: Flow | None = None
-        if input.text.startswith("*"):
+        if input.contact:
+            opened, answers = self.library.find(NUMBER), (input.contact,)
+        elif input.text.startswith("*"):
             dialled = self.library.dialled(fold(input.text), self.layout.channel)
             if dialled is not None:
                 opened, answers = dialled[0], dialled[1] + answers
@@ -199,6 +212,53 @@ class _Walk:
         else:
             self.finish("" if self.layout.silent else TIME_IS_OVER, EXPIRED)
 
+    def receive(self, input: Input, came: Attached) -> None:
+        """Takes what is more than words: files, a number of the person's own."""
+        state = self.state
+        if came.files and isinstance(state, Menu | Ask) and state.files:
+            self.answer_files(state, came)
+        elif input.contact:
+            self.shared(state, input.contact)
+        elif not isinstance(state, Waiting):
+            self.answer(input.text)
+        else:
+            self.session.page = 0
+            self.session.lead = ""
+            if input.text and not came.said:
+                self.answer(input.text)
+            self.note(came)
+
+    def note(self, came: Attached) -> None:
+        """Says what became of files that nothing asked for."""
+        if came is not NOTHING:
+            said = came.said or self.language.translate(KEPT)
+            self.session.lead = joined(said, self.session.lead)
+
+    def answer_files(self, state: Menu | Ask, came: Attached) -> None:
+        """Files in a state that takes some. One that does not fit is no failed answer: it is kept, and the
+        person is told what is wanted."""
+        session = self.session
+        value = together(session.frames[-1].variables.get(state.save), came.files)
+        if not set(came.kinds) <= state.files:
+            session.lead = self.language.translate(WANTED[state.files])
+        elif value is None:
+            session.lead = self.language.translate(TOO_MANY)
+        else:
+            self.accept(state.save, value, ANSWERED)
+
+    def shared(self, state: State, number: str) -> None:
+        """A number of the person's own: an answer where one is asked for, and else they want it linked."""
+        opened = self.library.find(NUMBER)
+        asked = isinstance(state, Ask) and state.check is not None and state.check.kind == MOBILE
+        if opened is None or asked or not isinstance(state, Waiting):
+            self.answer(number)
+            return
+        history.remember(self.session, 0)
+        self.session.lead = ""
+        self.session.frames = []
+        self.push(opened, {})
+        self.answers = (number,)
+
     def answer(self, text: str) -> None:
         """Gives one answer to the state that waits."""
         session, state = self.session, self.state
@@ -209,7 +269,8 @@ class _Walk:
         if isinstance(state, Menu):
             choice = chosen(session, state, answer, self.language)
             if choice is not None:
-                self.accept(state.save, choice.value, choice.outcome)
+                # Where files are taken they are what is kept, and an option only leads on.
+                self.accept("" if state.files else state.save, choice.value, choice.outcome)
                 return
         turning = self.layout.turning(answer)
         if turning == "more" and session.page + 1 < len(self.pages()):
@@ -230,13 +291,18 @@ class _Walk:
         else:
             self.refuse(state, WRONG_CHOICE)
 
-    def listen(self, input: Input) -> Asking:
+    def listen(self, input: Input, came: Attached) -> Asking:
         """Takes an input while an operator talks with the person."""
         session, state = self.session, self.state
         assert isinstance(state, Handover)
+        if came.said and not input.text:
+            self.aside = came.said
+            return
+        if came is not NOTHING:
+            input = msgspec.structs.replace(input, files=came.files)
         outcome = yield from handing.listen(state, input)
         if outcome in (handing.STAYS, handing.UNSAID):
-            self.aside = self.language.translate(NOT_SAID) if outcome else ""
+            self.aside = self.language.translate(NOT_SAID) if outcome else came.said
             return
         session.handed = False
         session.lead = ""
@@ -425,8 +491,8 @@ class _Walk:
         session.page = min(session.page, len(pages) - 1)
         page = pages[session.page]
         ways = page.ways if self.layout.buttons else ()
-        screen = Screen(page.text, page.body, page.options, session.page, len(pages), ways)
         state = self.state
+        screen = Screen(page.text, page.body, page.options, session.page, len(pages), ways, asks(state))
         if isinstance(state, Waiting):
             expires = state.after or self.flow.expires or self.layout.expires or limits.EXPIRES
             self.session.due = self.now.timestamp() + expires
@@ -437,3 +503,12 @@ class _Walk:
         session.finished = True
         outcome = state.outcome if isinstance(state, End) else HANDED_OVER
         return Turn(screen, False, tuple(self.trail), outcome, self.secret)
+
+
+def asks(state: State) -> str:
+    """What else than words and options a state takes (``Screen.asks``)."""
+    if isinstance(state, Menu | Ask) and state.files:
+        return "file"
+    if isinstance(state, Ask) and state.check is not None and state.check.kind == MOBILE:
+        return "contact"
+    return ""

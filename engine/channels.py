@@ -22,6 +22,7 @@ _CHAT = Layout(
     live=True,
     expires=_DAY,
     silent=True,
+    files=True,
 )
 
 CHANNELS: Mapping[str, Layout] = {
@@ -36,6 +37,6 @@ CHANNELS: Mapping[str, Layout] = {
         # Two parts of a joined SMS: 153 septets or 67 units each beside the header that joins them, less one,
         # since no character is cut between them (3GPP TS 23.040 §9.2.3.24.1). Who writes by SMS is called
         # back, not talked to.
-        replace(_CHAT, channel="sms", septets=305, units=133, buttons=False, live=False),
+        replace(_CHAT, channel="sms", septets=305, units=133, buttons=False, live=False, files=False),
     )
 }

@@ -16,12 +16,27 @@ import re2
 from persiantools.jdatetime import JalaliDate
 
 from engine import limits, template
+from engine.files import KINDS as FILES
+from engine.files import WANTED
 from engine.fold import fold, key
 from engine.numbers import mobile, national_id
 from engine.session import Value
 from engine.turn import Language
 
-KINDS = ("digits", "length", "pattern", "mobile", "national_id", "number", "date", "choice", "email")
+MOBILE_NUMBER = "mobile"
+
+KINDS = (
+    "digits",
+    "length",
+    "pattern",
+    MOBILE_NUMBER,
+    "national_id",
+    "number",
+    "date",
+    "choice",
+    "email",
+    "file",
+)
 
 DIGITS = 64  # The longest number of digits.
 PATTERN_LENGTH = 500
@@ -249,6 +264,22 @@ def _email(parameters: Any) -> Check:
     return Check("email", EMAIL, {"example": "name@example.com"}, apply)
 
 
+def kinds_of_files(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """The kinds of files that a check takes; none where it takes none."""
+    parameters = spec.get("file")
+    if parameters is None:
+        return ()
+    return FILES if parameters is True else tuple(parameters)
+
+
+def _file(parameters: Any) -> Check:
+    """What is typed is no file, so no answer of words fits."""
+    kinds = kinds_of_files({"file": parameters}) if parameters is True or isinstance(parameters, list) else ()
+    if not kinds or not set(kinds) <= set(FILES) or len(set(kinds)) < len(kinds):
+        raise ValueError(f"`file` takes true, or a list of some of {', '.join(FILES)}")
+    return Check("file", WANTED[frozenset(kinds)], {}, lambda answer, now: None)
+
+
 _COMPILERS: dict[str, Callable[[Any], Check]] = {
     "digits": _digits,
     "length": _length,
@@ -259,6 +290,7 @@ _COMPILERS: dict[str, Callable[[Any], Check]] = {
     "date": _date,
     "choice": _choice,
     "email": _email,
+    "file": _file,
 }
 
 

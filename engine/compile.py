@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.checks import compile_check
+from engine.checks import compile_check, kinds_of_files
 from engine.conditions import compile_condition
 from engine.durations import seconds
 from engine.flow import (
@@ -87,10 +87,13 @@ def _menu(name: str, spec: Mapping[str, Any]) -> tuple[State, Iterator[Arrow]]:
     def arrows() -> Iterator[Arrow]:
         for choice, option in zip(choices, spec["options"], strict=True):
             yield choice.outcome, option.get("go") or spec["go"]
+        if "files" in spec:
+            yield ANSWERED, spec["go"]
         yield from _patience(spec)
 
     conditional = any(choice.condition for choice in choices)
-    return Menu(name, spec["menu"], *_waiting(spec), choices, conditional), arrows()
+    files = frozenset(spec.get("files", ()))
+    return Menu(name, spec["menu"], *_waiting(spec), choices, conditional, files), arrows()
 
 
 def _ask(name: str, spec: Mapping[str, Any]) -> tuple[State, Iterator[Arrow]]:
@@ -100,7 +103,8 @@ def _ask(name: str, spec: Mapping[str, Any]) -> tuple[State, Iterator[Arrow]]:
         yield ANSWERED, spec["go"]
         yield from _patience(spec)
 
-    return Ask(name, spec["ask"], *_waiting(spec), check, spec.get("secret", False)), arrows()
+    files = frozenset(kinds_of_files(spec["check"]) if "check" in spec else ())
+    return Ask(name, spec["ask"], *_waiting(spec), check, spec.get("secret", False), files), arrows()
 
 
 def _say(name: str, spec: Mapping[str, Any]) -> tuple[State, Iterator[Arrow]]:

@@ -173,6 +173,10 @@ KINDS: dict[str, Kind] = {
         "این گزینه go ندارد و خود منو هم ندارد. به یکی go بدهید.",
         "This option has no go and its menu has none either. Give one of them a go.",
     ),
+    "files-without-key": _error(
+        "منویی که فایل می‌پذیرد این‌ها را هم می‌خواهد: {keys}",
+        "A menu that takes files needs these too: {keys}",
+    ),
     # Variables and placeholders.
     "unknown-variable": _error(
         "هیچ حالتی در این جریان به متغیر «{variable}» مقدار نمی‌دهد.{nearest}",
@@ -256,6 +260,12 @@ KINDS: dict[str, Kind] = {
         "یا در پایان جمله {{again:{flow}}}.",
         'Where people write, the code "{code}" is of no use. Write {{way:{flow}}} in its place, or '
         "{{again:{flow}}} as the end of a sentence.",
+    ),
+    "no-files-there": _error(
+        "در این کانال‌ها نمی‌شود فایل فرستاد: {channels}. پیش از این حالت با branch روی channel راه دیگری "
+        "بگذارید، یا منویی با files بنویسید که گزینه هم دارد.",
+        "No file can be sent on {channels}. Lead those channels elsewhere before this state by a branch on "
+        "channel, or write a menu with files, which has options too.",
     ),
     "handover-without-callback": _warning(
         "این جریان در کانال‌هایی هم باز است که کسی نمی‌تواند منتظر کارشناس بماند و درخواست تماس می‌شود. "

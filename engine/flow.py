@@ -64,21 +64,24 @@ class Waiting(State):
 
 @dataclass(frozen=True, slots=True)
 class Menu(Waiting):
-    """Shows options and takes one of them. ``words`` caches, per language, what else chooses an option, and
-    ``shown`` the options of a menu that looks the same to everybody."""
+    """Shows options and takes one of them, or a file of the kinds in ``files``. ``words`` caches, per
+    language, what else chooses an option, and ``shown`` the options of a menu that looks the same to
+    everybody."""
 
     choices: tuple[Choice, ...]
     conditional: bool
+    files: frozenset[str] = frozenset()
     words: dict[str, dict[str, Choice]] = field(default_factory=dict, compare=False)
     shown: dict[str, tuple[Option, ...]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask(Waiting):
-    """Takes a free answer that passes ``check``."""
+    """Takes a free answer that passes ``check``, or a file of the kinds in ``files``."""
 
     check: Check | None
     secret: bool
+    files: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

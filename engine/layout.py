@@ -29,7 +29,8 @@ class Layout:
     ``again`` is the word that brings a person back, on channels where people write; empty where they dial.
     ``live``: a person can be talked to by an operator here, while a session stands in a handover; elsewhere
     that becomes a call-back. ``expires``: seconds without an answer after which a session ends, where its
-    flow says nothing; None for the engine's own. ``silent``: it then ends without a word.
+    flow says nothing; None for the engine's own. ``silent``: it then ends without a word. ``files``: people
+    can send files here.
     """
 
     channel: str
@@ -48,6 +49,7 @@ class Layout:
     live: bool = False
     expires: float | None = None
     silent: bool = False
+    files: bool = False
     # What is typed for navigation, the words as ``engine.fold.key`` spells them.
     keys: Mapping[str, Turning] = field(init=False, compare=False, repr=False)
     words: Mapping[str, Turning] = field(init=False, compare=False, repr=False)

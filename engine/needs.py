@@ -14,6 +14,9 @@ HAND_OVER = "handover.request"
 SAY = "handover.say"
 LEAVE = "handover.leave"
 
+# And where files come with an answer.
+TAKE = "files.take"
+
 
 @dataclass(frozen=True, slots=True)
 class NeedSpec:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+import msgspec
+
 from engine.advance import advance
 from engine.compile import segments
 from engine.durations import seconds
 from engine.faults import Fault
+from engine.files import KINDS as FILES
+from engine.files import REFUSALS
 from engine.findings import Both
 from engine.fold import fold
 from engine.layout import Layout
 from engine.library import Library
-from engine.needs import FAILED, SLOW
+from engine.needs import FAILED, SLOW, TAKE
 from engine.session import Session, Value, read, serialise
 from engine.talks import Answered, Step, Test
 from engine.turn import Input, Language, Met, Need, Screen, Turn
@@ -42,6 +46,7 @@ class Player:
         self.session: Session | None = None
         self.turn: Turn | None = None
         self.left = list(test.needs)
+        self.files = 0
 
     def take(self, step: Step) -> Turn:
         """What a step leads to; ``Stopped`` when it cannot be taken."""
@@ -57,9 +62,29 @@ class Player:
                 return self.give(self.going_on(), Input("text", self.button(step.text)))
             case "event":
                 return self.give(self.going_on(), Input("event", step.text))
+            case "file":
+                return self.send(self.file(step.text))
+            case "contact":
+                return self.send(Input("text", step.text, contact=step.text))
             case "wait":
                 return self.wait(seconds(step.text))
         return self.give(self.going_on(), Input("text", step.text))
+
+    def send(self, given: Input) -> Turn:
+        """What a message without words leads to, whether it opens a conversation or goes on with one."""
+        if self.open:
+            return self.give(self.going_on(), given)
+        return self.give(self.opened(""), msgspec.structs.replace(given, kind="start", text=""))
+
+    def file(self, kind: str) -> Input:
+        """A file of this kind, or one that was refused for this reason."""
+        if kind in FILES:
+            self.files += 1
+            return Input("text", files=(f"{kind}-{self.files}",))
+        if kind in REFUSALS:
+            return Input("text", refused=f"{kind}:5")
+        kinds = ", ".join((*FILES, *REFUSALS))
+        raise Stopped(f"فایل «{kind}» نیست؛ هست: {kinds}", f'There is no file "{kind}", but: {kinds}')
 
     def shown(self, turn: Turn) -> str:
         """The screen as the person sees it: buttons in brackets, a line for each option and one for the ways
@@ -153,7 +178,11 @@ class Player:
         return turn
 
     def meet(self, need: Need) -> Met:
-        """Answers a need with the next of the test's."""
+        """Answers a need with the next of the test's; files that are sent are always kept."""
+        if need.name == TAKE:
+            ids = str(need.arguments["files"])
+            kinds = " ".join(id.partition("-")[0] for id in ids.split())
+            return Met("ok", {"files": ids, "kinds": kinds})
         asked = f"{need.name} {told(need.arguments)}"
         if not self.left:
             raise Stopped(

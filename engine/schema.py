@@ -125,6 +125,7 @@ COUNT = Scalar("count", "یک عدد صحیح از 1 با رقم‌های 0-9", 
 NUMBER = Scalar("number", "یک عدد با رقم‌های 0-9", "a number in digits 0-9")
 WHOLE = Scalar("whole", "یک عدد صحیح با رقم‌های 0-9", "a whole number in digits 0-9")
 DATE = Scalar("date", "یک تاریخ شمسی، مانند 1405/09/02", "a Jalali date, such as 1405/09/02")
+KIND_OF_FILE = Scalar("file_kind", "image یا audio یا document", "image, audio or document")
 WHEN = Scalar("when", "true یا past یا future", "true, past or future")
 PATTERN = Scalar("pattern", "یک الگوی RE2 در گیومه", "an RE2 pattern in quotes")
 LITERAL = Scalar("literal", "یک مقدار: متن، عدد، true یا false", "a value: a text, a number, true or false")
@@ -189,6 +190,15 @@ KINDS = (
                 STATE,
                 "حالت بعدی برای گزینه‌هایی که go ندارند",
                 "The next state for options without their own go.",
+            ),
+            Key(
+                "files",
+                Listed(KIND_OF_FILE, 3),
+                "فایلی که به جای گزینه هم پذیرفته است: عکس (image)، صدا (audio)، سند PDF (document). در save "
+                "می‌ماند (گزینه‌ها نمی‌مانند) و به go می‌رود؛ اگر دوباره به همین متغیر برسد به فایل‌های پیش "
+                "افزوده می‌شود",
+                "Files that are taken in place of an option: image, audio, document. They are kept in save "
+                "(options are not) and lead to go; others that come for the same variable later are added.",
             ),
             *_WAITING,
         ),
@@ -367,6 +377,14 @@ CHECKS = Place(
         ),
         Key("choice", Listed(KEYWORD, 50), "یکی از این‌ها", "One of these."),
         Key("email", TRUE, "نشانی ایمیل", "An e-mail address."),
+        Key(
+            "file",
+            Either((TRUE, Listed(KIND_OF_FILE, 3))),
+            "فایلی از این نوع‌ها: image، audio، document؛ true یعنی هر کدام. "
+            "تنها در کانال‌هایی که می‌شود فایل فرستاد",
+            "A file of these kinds: image, audio, document; true for any. "
+            "Only on channels where files can be sent.",
+        ),
     ),
     one=True,
 )
@@ -398,8 +416,8 @@ PLACES: dict[str, Place] = {
                 Key(
                     "expires",
                     DURATION,
-                    "عمر گفتگو بدون پاسخ",
-                    "How long a session lives without an answer.",
+                    "عمر گفتگو بدون پاسخ؛ بدون آن عمری که کانال می‌گوید",
+                    "How long a session lives without an answer; else as long as its channel says.",
                 ),
                 Key(
                     "takes",
@@ -566,8 +584,10 @@ TESTS: dict[str, Place] = {
         ),
         Place(
             "step",
-            "یک گام: درست یکی از dial و start و say و phone و press و wait و event، و آنچه سپس دیده می‌شود.",
-            "One step: exactly one of dial, start, say, phone, press, wait and event, and what is seen then.",
+            "یک گام: درست یکی از dial و start و say و phone و press و file و contact و wait و event، "
+            "و آنچه سپس دیده می‌شود.",
+            "One step: exactly one of dial, start, say, phone, press, file, contact, wait and event, "
+            "and what is seen then.",
             (
                 Key("dial", ANSWER, "کدی که گرفته می‌شود", "A code that is dialled."),
                 Key(
@@ -585,6 +605,18 @@ TESTS: dict[str, Place] = {
                 ),
                 Key("phone", ANSWER, "پاسخی که فرستاده می‌شود", "An answer that is sent."),
                 Key("press", ANSWER, "متن دکمه‌ای که فشرده می‌شود", "What the button says that is pressed."),
+                Key(
+                    "file",
+                    NAME,
+                    "فایلی که فرستاده می‌شود: image یا audio یا document؛ یا دلیل نپذیرفتن آن، مانند too_big",
+                    "A file that is sent: image, audio or document; or why it was refused, such as too_big.",
+                ),
+                Key(
+                    "contact",
+                    CALLER,
+                    "شماره خود شخص که هم‌رسانی می‌شود",
+                    "The person's own number, shared as a contact.",
+                ),
                 Key("wait", DURATION, "مدتی که پاسخی نمی‌رسد", "A time without an answer."),
                 Key(
                     "event",

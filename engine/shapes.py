@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from engine import limits, schema
 from engine.durations import seconds
+from engine.files import KINDS as FILES
 from engine.findings import Both, Path, Report
 from engine.nodes import Elements, Keyed, Node, Word
 from engine.schema import Condition, Either, Inside, Listed, Named, Pair, Place, Scalar, State
@@ -288,6 +289,7 @@ SCALARS: dict[str, Callable[[str, bool], Any]] = {
     "whole": _whole,
     "date": _matching(_DATE),
     "when": _when,
+    "file_kind": lambda text, plain: text if text in FILES else NOTHING,
     "pattern": lambda text, plain: text or NOTHING,
     "literal": _literal,
     "argument": _argument,

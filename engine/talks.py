@@ -16,8 +16,8 @@ from engine.schema import TESTS, Inside
 from engine.session import Value
 from engine.shapes import Shaper
 
-ACTS = ("dial", "start", "say", "phone", "press", "wait", "event")
-OPENING = ("dial", "start", "say")
+ACTS = ("dial", "start", "say", "phone", "press", "file", "contact", "wait", "event")
+OPENING = ("dial", "start", "say", "file", "contact")
 
 # Where a person is known by a number, for which the channel vouches; elsewhere by an id of the channel's.
 _BY_NUMBER = ("ussd", "sms", "voice")

@@ -20,7 +20,9 @@ class Input(msgspec.Struct, frozen=True):
     the screens that the flow shows, until they are used up or one does not fit.
 
     ``key`` is the same for a repetition of one ``text`` and for no other, ``files`` are the ids of files that
-    came with it: both are handed on to who talks with the person in a handover.
+    came with it: both are handed on to who talks with the person in a handover. ``refused`` says why a file
+    that came was not kept (``engine.files``). ``contact`` is the number (E.164) that the person shared as
+    their own; ``text`` is the same.
     """
 
     kind: Literal["start", "text", "timeout", "event"]
@@ -28,6 +30,8 @@ class Input(msgspec.Struct, frozen=True):
     answers: tuple[str, ...] = ()
     key: str = ""
     files: tuple[str, ...] = ()
+    refused: str = ""
+    contact: str = ""
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -57,7 +61,8 @@ class Option(msgspec.Struct, frozen=True, array_like=True, cache_hash=True):
 class Screen(msgspec.Struct, frozen=True, array_like=True):
     """What the person sees. ``text`` is complete for a channel of bare text: the page's part of the words,
     its numbered options and its navigation. ``body``, ``options`` and ``ways`` (the navigation) are the same
-    in parts, for channels that have buttons; ``ways`` is empty on others."""
+    in parts, for channels that have buttons; ``ways`` is empty on others. ``asks`` is what else than words
+    and options would be an answer: ``contact`` (the person's own number), ``file``, or nothing."""
 
     text: str
     body: str
@@ -65,6 +70,7 @@ class Screen(msgspec.Struct, frozen=True, array_like=True):
     page: int = 0
     pages: int = 1
     ways: tuple[Option, ...] = ()
+    asks: str = ""
 
 
 class Turn(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from services.callbacks import Callbacks
 from services.casebook import Casebook
 from services.complaints import Complaints
 from services.consents import Consents
+from services.files import FileLimits, Files
 from services.handover import Handover
 from services.handover_acts import Acts
 from services.handover_complaints import HandoverComplaints
@@ -51,6 +52,7 @@ class Services:
     handover_desk: HandoverDesk
     handover_complaints: HandoverComplaints
     messages: Messages
+    files: Files
     identity: Identity
     notices: Notices
     tariffs: Tariffs
@@ -74,12 +76,14 @@ class Services:
         handover_patience: timedelta = PATIENCE,
         trust: Trust | None = None,
         carriers: Mapping[str, Carrier] | None = None,
+        file_limits: FileLimits | None = None,
     ) -> Services:
         """``domain``: the site in the last line of a code's SMS; ``dial``: the code that people dial;
         ``complaint_days``: working days within which a complaint is answered; ``handover_hours``: when
         operators are there; ``handover_patience``: how long one may give no sign of life;
         ``carriers``: who carries each channel, for what messages cost;
-        ``trust``: for how long what people proved is believed. Raises ``BadHours``."""
+        ``trust``: for how long what people proved is believed; ``file_limits``: which files are taken. Raises
+        ``BadHours``."""
         notices = Notices(vault=vault, languages=languages, dial=dial)
         subscribers = Subscribers(database=database, vault=vault, languages=languages, trust=trust)
         postbox = Postbox(vault=vault, notices=notices, carry=by_outbox(vault, CARRIED))
@@ -120,6 +124,7 @@ class Services:
             ),
             handover_complaints=HandoverComplaints(acts=acts, postbox=postbox, complaints=complaints),
             messages=Messages(database=database),
+            files=Files(database=database, committer=committer, vault=vault, limits=file_limits),
             identity=Identity(http=http, registry=registry),
             notices=notices,
             tariffs=Tariffs(database=database, carriers=carriers or {}),

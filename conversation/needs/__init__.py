@@ -7,6 +7,7 @@ from conversation.needs import (
     callbacks,
     complaints,
     consent,
+    files,
     handover,
     identity,
     language,
@@ -25,6 +26,7 @@ _ALL = (
     *language.NEEDS,
     *callbacks.NEEDS,
     *messages.NEEDS,
+    *files.NEEDS,
     *handover.NEEDS,
 )
 

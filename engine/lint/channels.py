@@ -36,6 +36,10 @@ def check(scope: Scope, source: Source, report: Report) -> None:
         elif "handover" in state and layouts:
             live = [layout.live for layout in layouts.values()]
             _check_handover(report, ("states", name), set(state), live)
+        elif "file" in state.get("check", {}):
+            without = [channel for channel, layout in layouts.items() if not layout.files]
+            if without:
+                report.add("no-files-there", ("states", name, "check"), channels=", ".join(without))
 
 
 def _check_way(

@@ -160,12 +160,15 @@ def targets(state: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 def _edges(name: str, state: Mapping[str, Any], ways: Callable[[Mapping[str, Any]], Ways]) -> Iterator[Edge]:
     kind = kind_of(state)
     if kind in ("menu", "ask"):
-        saved = frozenset((state["save"],)) if "save" in state else NOTHING
+        kept = frozenset((state["save"],)) if "save" in state else NOTHING
+        saved = NOTHING if "files" in state else kept
         for option in state.get("options", ({},)):
             target = option.get("go", state.get("go"))
             if target is not None:
                 shown = proved(option["if"], True) if "if" in option else NOTHING
                 yield Edge(name, target, saved | shown, waits=True)
+        if "files" in state and "go" in state:
+            yield Edge(name, state["go"], kept, waits=True)
         for key in ("attempts", "timeout"):
             if key in state:
                 yield Edge(name, state[key]["go"], waits=True)

@@ -28,6 +28,10 @@ def check(scope: Scope, source: Source, report: Report) -> None:
             if "go" not in option and "go" not in state:
                 complete = False
                 report.add("option-without-go", ("states", name, "options", number))
+        missing = [key for key in ("save", "go") if "files" in state and key not in state]
+        if missing:
+            complete = False
+            report.add("files-without-key", ("states", name, "files"), keys=", ".join(missing))
     if not complete:
         return  # What is unreachable or endless follows from what was just told.
     for name in graph.states:

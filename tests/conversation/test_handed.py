@@ -15,9 +15,11 @@ from engine.session import Value
 from engine.turn import Met
 from records.tables import flow_versions, sessions, subscribers, turns
 from records.unit import Conflict, Unit
+from services.files import Kept
 from tests.conversation.chats import RENDERS, Chat, sent
 from tests.conversation.conftest import Clock, Process, process
 from tests.conversation.test_turns import count, rows
+from tests.services.files import png
 
 FLOW = """
 flow: main
@@ -81,15 +83,22 @@ async def session_of(chat: Chat) -> bytes:
     return last.session.id
 
 
-async def test_posts_reach_the_operator_and_show_nothing(here: Process, asked: Asked) -> None:
+async def test_posts_reach_the_operator_and_show_nothing(here: Process, asked: Asked, clock: Clock) -> None:
     chat = Chat(here)
     assert (await chat.write("شروع")).text == "کارشناس پاسخ می‌دهد."
-    reply = await chat.write("سلام", files=("ab", "cd"))
+    party = here.vault.index("telegram", chat.address)
+    kept = [
+        await here.services.files.store(party, now=clock(), name="", declared="", content=png(number))
+        for number in (1, 2)
+    ]
+    files = tuple(each.id.hex() for each in kept if isinstance(each, Kept))
+    reply = await chat.write("سلام", files=(*files, "somebody else's"))
     assert (reply.text, reply.replies) == ("", True)
     name, arguments, turn = asked[-1]
-    assert (name, arguments) == ("say", {"text": "سلام", "key": "telegram:102", "files": "ab cd"})
+    said = {"text": "سلام", "key": "telegram:102", "files": " ".join(files)}
+    assert (name, arguments) == ("say", said)
     assert (turn.route, turn.raw) == ("telegram", "raw 102 سلام".encode())
-    assert (await chat.give(102, "سلام", files=("ab", "cd"))).repeated
+    assert (await chat.give(102, "سلام", files=files)).repeated
     assert len(asked) == 2
     assert [each.body for each in await sent(here)] == ["کارشناس پاسخ می‌دهد."]
 

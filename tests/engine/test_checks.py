@@ -158,7 +158,7 @@ def test_bad_parameters_are_refused_with_a_reason(spec: dict[str, Any], reason: 
 
 EXAMPLES: dict[str, Any] = {
     "digits": [6, 10], "length": [5, 500], "pattern": "[0-9]+", "mobile": True, "national_id": True,
-    "number": [1, 10], "date": "past", "choice": ["آری", "نه"], "email": True,
+    "number": [1, 10], "date": "past", "choice": ["آری", "نه"], "email": True, "file": True,
 }  # fmt: skip
 
 

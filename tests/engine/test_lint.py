@@ -107,6 +107,20 @@ CASES = [
         "a: {menu: x, options: [{label: p, go: b}, {label: q}]}\nb: {end: y}",
         "a: {menu: x, go: b, options: [{label: p, go: b}, {label: q}]}\nb: {end: y}",
     ),
+    Case(
+        "files-without-key",
+        "states.a.files",
+        "a: {menu: x, options: [{label: p, go: c}], files: [image], save: v}\nb: {end: '{v}'}\nc: {end: y}",
+        "a: {menu: x, options: [{label: p, go: c}], files: [image], save: v, go: b}\nb: {end: '{v}'}\n"
+        "c: {end: y}",
+    ),
+    Case(
+        "unset-variable",
+        "states.b.end",
+        "a: {menu: x, options: [{label: p, go: b}], files: [image], save: v, go: b}\nb: {end: '{v}'}",
+        "a: {menu: x, options: [{label: p, go: c}], files: [image], save: v, go: b}\nb: {end: '{v}'}\n"
+        "c: {end: y}",
+    ),
     # Variables.
     Case(
         "unknown-variable",
@@ -303,6 +317,13 @@ CASES = [
         "states.a.check.choice",
         "a: {ask: x, save: v, check: {choice: [کیفیت, كيفيت]}, go: b}\nb: {end: 'y {v}'}",
         "a: {ask: x, save: v, check: {choice: [کیفیت, کمیت]}, go: b}\nb: {end: 'y {v}'}",
+    ),
+    Case(
+        "bad-check",
+        "states.a.check.file",
+        "a: {ask: x, save: v, check: {file: [image, image]}, go: b}\nb: {end: 'y {v}'}",
+        "a: {ask: x, save: v, check: {file: [image, audio]}, go: b}\nb: {end: 'y {v}'}",
+        "channels: [telegram]\n",
     ),
     Case(
         "bad-pattern",
@@ -577,5 +598,6 @@ def test_every_kind_of_finding_has_a_test() -> None:
         "written-code",
         "handover-without-callback",
         "useless-key",
+        "no-files-there",
     }
     assert here | several | languages | flow_tests | channels == set(KINDS)

@@ -65,6 +65,30 @@ CASES = [
          f"a: {{handover: x, callback: z, {TALK}", "channels: [telegram]\n", "channels: [telegram, sms]\n"),
     Case("useless-key", "states.a.leave", f"a: {{handover: x, leave: [پایان], {TALK}",
          f"a: {{handover: x, leave: [پایان], {TALK}", "channels: [ussd, sms]\n", "channels: [bale]\n"),
+    # Where nobody can send a file.
+    Case(
+        "no-files-there",
+        "states.a.check",
+        "a: {ask: x, check: {file: true}, save: v, go: b}\nb: {end: '{v}'}",
+        "a: {ask: x, check: {file: true}, save: v, go: b}\nb: {end: '{v}'}",
+        "",
+        "channels: [bale, webchat]\n",
+    ),
+    Case(
+        "no-files-there",
+        "states.c.check",
+        "a: {branch: [{if: {channel: ussd}, go: b}, {go: c}]}\nb: {end: y}\n"
+        "c: {ask: x, check: {file: [image]}, save: v, go: d}\nd: {end: '{v}'}",
+        "a: {branch: [{if: {channel: {in: [ussd, sms]}}, go: b}, {go: c}]}\nb: {end: y}\n"
+        "c: {ask: x, check: {file: [image]}, save: v, go: d}\nd: {end: '{v}'}",
+    ),
+    Case(  # Who has options can go on without.
+        "no-files-there",
+        "states.a.check",
+        "a: {ask: x, check: {file: [audio]}, save: v, go: b}\nb: {end: '{v}'}",
+        "a: {menu: x, files: [audio], options: [{label: p, go: c}], save: v, go: b}\nb: {end: '{v}'}\n"
+        "c: {end: y}",
+    ),
     # Words that are typed for navigation where people write, and only there.
     Case("navigation-word", "opens.keywords.1", "a: {end: y}", "a: {end: y}",
          "opens: {keywords: [برگشت]}\n", "opens: {keywords: [برگشت چک]}\n"),
