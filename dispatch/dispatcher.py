@@ -1,8 +1,9 @@
 """Sends what waits in the outbox: claim, send, settle.
 
-A lane is a channel and a class; each works one batch at a time, so that a provider that is slow, or a great
+A lane is a channel and a class; each works few batches at a time, so that a provider that is slow, or a great
 many advertisements, hold up nothing else. One-time codes are claimed before notices, and those before
-advertising. No database connection is held while a provider works. Several dispatchers, in one process or
+advertising; in a lane senders take turns. What becomes of a batch is in ``rounds.py``. No database connection
+is held while a provider works. Several dispatchers, in one process or
 many, share the outbox through leases (``records.claims``). Channels where people talk are not among the
 lanes: ``talking.py`` has them.
 """
@@ -13,16 +14,18 @@ import asyncio
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import cast
 
 import structlog
 
+from dispatch.carriers import Carriers
 from dispatch.charging import Charger, unpriced
-from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Throttled
-from dispatch.opening import opened
-from dispatch.provider import Accepted, Outcome, Outgoing, Provider
+from dispatch.gate import Gate, Open
+from dispatch.limits import Limits, Unlimited
+from dispatch.provider import Provider
 from dispatch.receipts import EVERY, Receipts
-from dispatch.retry import MISCONFIGURED, THROTTLED
-from dispatch.settling import after, expired, lapsed, settlement
+from dispatch.rounds import Rounds
+from dispatch.routes import Routes, plain
 from dispatch.watching import Watcher, unwatched
 from records.claims import (
     CLASSES,
@@ -40,47 +43,71 @@ from records.unit import Unavailable
 from records.vault import Vault
 
 LEASE = timedelta(seconds=60)
-BATCH = 100  # Messages claimed at once in one class: larger batches make the slowest wait longer.
-POLL = 0.5  # Seconds between looks at the outbox, unless woken.
+# Messages claimed at once in one lane: larger batches make the slowest wait longer.
+BATCH: Mapping[str, int] = {"otp": 100, "service": 200, "bulk": 500}
+POLL = 0.2  # Seconds between looks at the outbox, unless woken.
+LEARNING = 2.0  # Seconds between looks at what other processes and operators say of providers.
 GRACE = 30.0  # Seconds that a stop waits for providers.
 
 log = structlog.get_logger(__name__)
 
 
 class Dispatcher:
-    """``providers`` by channel. ``wake`` is set by whoever queued a message in this process. ``watch`` is
-    told each outcome (``sent``, ``delivered``, or the error's name) and how long after its due time;
-    ``charge`` says what each message that went cost."""
+    """``providers`` carry by ``routes``; without these each carries all of its channel. ``wake`` is set by
+    whoever queued a message in this process. ``watch`` is told each outcome (``sent``, ``delivered``, or the
+    error's name) and how long after its due time; ``charge`` says what each message that went cost; ``gate``
+    decides what may go and ``limits`` how much. ``at_once`` is how many batches of a lane are worked
+    together."""
 
     def __init__(
         self,
         database: Database,
         vault: Vault,
-        providers: Mapping[str, Provider],
+        providers: Mapping[str, Provider] | Collection[Provider],
+        routes: Routes | None = None,
         *,
         clock: Callable[[], datetime],
         wake: asyncio.Event,
         watch: Watcher = unwatched,
         charge: Charger = unpriced,
+        gate: Gate | None = None,
+        limits: Limits | None = None,
         lease: timedelta = LEASE,
-        batch: int = BATCH,
+        batch: int | Mapping[str, int] = BATCH,
+        at_once: int = 1,
         poll: float = POLL,
+        learning: float = LEARNING,
         receipts: float = EVERY,
     ) -> None:
+        carriers = list(providers.values() if isinstance(providers, Mapping) else providers)
         self._database = database
-        self._vault = vault
-        self._providers = providers
+        self.carriers = Carriers(
+            database,
+            carriers,
+            routes or plain([(each.channel, each.name) for each in carriers]),
+            clock=clock,
+        )
+        self._rounds = Rounds(
+            database,
+            vault,
+            self.carriers,
+            clock=clock,
+            gate=gate or Open(),
+            limits=limits or Unlimited(),
+            watch=watch,
+            charge=charge,
+        )
         self._clock = clock
         self._wake = wake
-        self._watch = watch
-        self._charge = charge
         self._lease = lease
         self._batch = batch
         self._poll = poll
-        self._receipts = Receipts(database, providers.values(), clock=clock, lease=lease, every=receipts)
+        self._at_once = at_once
+        self._learning = learning
+        self._receipts = Receipts(database, carriers, clock=clock, lease=lease, every=receipts)
         self._stopping = asyncio.Event()
-        self._working: dict[Lane, asyncio.Task[None]] = {}
-        self._resting: dict[str, datetime] = {}
+        self._working: dict[Lane, set[asyncio.Task[None]]] = {}
+        self._served: dict[Lane, bytes] = {}
         self._doubtful: list[bytes] = []
 
     @property
@@ -90,15 +117,16 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Dispatches until ``stop``; then finishes the batches under way and returns."""
-        asking = asyncio.create_task(self._receipts.run())
+        beside = [asyncio.create_task(self._receipts.run()), asyncio.create_task(self._learn())]
         try:
             while not self._stopping.is_set():
                 self._wake.clear()
                 if not await self._claim():
                     await _within(self._wake, self._poll)
         finally:
-            asking.cancel()
-            tasks = [asking, *self._working.values()]
+            for task in beside:
+                task.cancel()
+            tasks = [*beside, *(task for tasks in self._working.values() for task in tasks)]
             _done, late = await asyncio.wait(tasks, timeout=GRACE)
             for task in late:  # Their leases run out, and others take over.
                 task.cancel()
@@ -111,15 +139,21 @@ class Dispatcher:
     async def _claim(self) -> bool:
         """Claims what is due and sets its lanes to work; whether there was anything."""
         now = self._clock()
-        self._resting = {channel: until for channel, until in self._resting.items() if until > now}
-        left_alone = (*TALKING, *self._resting)
-        busy = [*self._working, *((channel, klass) for channel in left_alone for klass in CLASSES)]
+        busy = {lane for lane, tasks in self._working.items() if len(tasks) >= self._at_once}
+        busy |= self.carriers.closed(now)
+        busy |= {(channel, klass) for channel in TALKING for klass in CLASSES}
         lease = os.urandom(16)
         try:
             await self._give_back()
             self._doubtful.append(lease)
             claimed = await claim(
-                self._database, now=now, lease=lease, until=now + self._lease, most=self._batch, busy=busy
+                self._database,
+                now=now,
+                lease=lease,
+                until=now + self._lease,
+                most=self._batch,
+                busy=busy,
+                last=self._served,
             )
             if self._stopping.is_set():
                 await self._give_back()
@@ -132,7 +166,8 @@ class Dispatcher:
         for each in claimed:
             lanes.setdefault((each.channel, each.klass), []).append(each)
         for lane, batch in lanes.items():
-            self._working[lane] = asyncio.create_task(self._work(lane, lease, batch))
+            self._served[lane] = batch[-1].sender
+            self._working.setdefault(lane, set()).add(asyncio.create_task(self._work(lane, lease, batch)))
         return bool(claimed)
 
     async def _give_back(self) -> None:
@@ -146,80 +181,27 @@ class Dispatcher:
         """One batch of one lane, from its claim to its settlement."""
         holding = asyncio.create_task(self._hold(lease, [each.id for each in batch]))
         try:
-            settled = await self._send(lane, batch)
+            settled = await self._rounds.carry(lane, batch)
             await self._settle(lease, settled)
         except Exception:
             # The leases run out, and whoever takes over treats the messages as ambiguous.
             log.exception("dispatch.lane_failed", channel=lane[0], klass=lane[1])
         finally:
             holding.cancel()
-            del self._working[lane]
+            self._working[lane].discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            if not self._working[lane]:
+                del self._working[lane]
             self._wake.set()  # The lane is free for the next batch.
 
-    async def _send(self, lane: Lane, batch: Sequence[Claimed]) -> Sequence[Settled]:
-        provider = self._providers.get(lane[0])
-        now = self._clock()
-        settled: list[Settled] = []
-        ready: list[tuple[Claimed, Outgoing]] = []
-        for each in batch:
-            if now >= each.expires_at:
-                settled.append(expired(each, now))
-            elif provider is None:
-                settled.append(after(each, Misconfigured(f"no provider for {lane[0]}"), "none", now))
-            elif each.lapsed and (end := lapsed(each, now, repeatable=provider.repeatable)) is not None:
-                settled.append(end)
-            elif (outgoing := opened(self._vault, each)) is None:
-                settled.append(
-                    after(each, Misconfigured("its key is not in the key ring"), provider.name, now)
-                )
-            else:
-                ready.append((each, outgoing))
-        if provider is None:
-            log.error("dispatch.no_provider", channel=lane[0], messages=len(batch))
-            return settled
-        for start in range(0, len(ready), provider.batch):
-            part = ready[start : start + provider.batch]
-            outcomes = await self._outcomes(provider, [outgoing for _claimed, outgoing in part])
-            now = self._clock()
-            for (each, outgoing), outcome in zip(part, outcomes, strict=True):
-                went = isinstance(outcome, Accepted)
-                cost = self._charge(each, outgoing, provider.name, now) if went else None
-                settled.append(settlement(each, outcome, provider, now, cost))
-                self._heed(lane, each, outcome, now)
-        return settled
-
-    async def _outcomes(self, provider: Provider, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
-        """One outcome for each message, whatever the provider does."""
-        try:
-            outcomes = await provider.send(batch)
-        except DispatchError as error:
-            return [error] * len(batch)
-        except Exception as error:
-            log.exception("dispatch.provider_failed", provider=provider.name)
-            return [Ambiguous(type(error).__name__)] * len(batch)
-        if len(outcomes) != len(batch):
-            log.error("dispatch.outcomes_missing", provider=provider.name, sent=len(batch), got=len(outcomes))
-            return [Ambiguous("the provider's file gave too few outcomes")] * len(batch)
-        return outcomes
-
-    def _heed(self, lane: Lane, claimed: Claimed, outcome: Outcome, now: datetime) -> None:
-        """Leaves a provider alone that asks for it, and counts."""
-        if isinstance(outcome, Accepted):
-            name = "delivered" if outcome.receipt == "delivered" else "sent"
-        else:
-            name = outcome.name
-            log.warning(
-                "dispatch.not_sent",
-                tracking=claimed.tracking,
-                channel=lane[0],
-                error=name,
-                why=outcome.detail,
-            )
-        if isinstance(outcome, Throttled | Misconfigured):
-            usual = THROTTLED if isinstance(outcome, Throttled) else MISCONFIGURED
-            until = now + (outcome.retry_after or usual)
-            self._resting[lane[0]] = max(until, self._resting.get(lane[0], until))
-        self._watch(lane, name, now - claimed.due_at)
+    async def _learn(self) -> None:
+        while True:
+            try:
+                await self.carriers.learn()
+            except Unavailable as error:
+                log.warning("dispatch.nothing_learnt", error=str(error))
+            except Exception:
+                log.exception("dispatch.learning_failed")
+            await asyncio.sleep(self._learning)
 
     async def _settle(self, lease: bytes, settled: Sequence[Settled]) -> None:
         """Keeps at it while the database is away: what a provider said must not be forgotten."""

@@ -6,6 +6,7 @@ DispatchError
 │   └── Away        nobody is there at all: again later, and the wait costs no attempt
 ├── Ambiguous       it may have gone: again where that is safe, else by the message's class
 ├── Rejected        never again: this message
+├── Unroutable      never again here: another provider may carry it
 ├── Unsubscribed    never again: this person
 └── Misconfigured   not before somebody repairs the provider
 """
@@ -50,6 +51,10 @@ class Ambiguous(DispatchError):
 
 class Rejected(DispatchError):
     """The provider will never take this message: a wrong address, or content that it does not allow."""
+
+
+class Unroutable(DispatchError):
+    """This provider does not carry the message for where it goes or how; another one may."""
 
 
 class Unsubscribed(DispatchError):

@@ -14,6 +14,7 @@ from dispatch.errors import (
     Rejected,
     Throttled,
     Unreachable,
+    Unroutable,
     Unsubscribed,
 )
 
@@ -30,6 +31,10 @@ MISCONFIGURED = timedelta(seconds=60)  # How soon a repaired provider is noticed
 # Whether a message that may have gone is sent again where the provider cannot tell a repetition. A code or
 # a notice that never comes costs a person more than one that comes twice; with advertising it is the reverse.
 AGAIN_WHEN_AMBIGUOUS: Mapping[str, bool] = {"otp": True, "service": True, "bulk": False}
+
+
+# A provider that asks to be left alone for longer than this is passed over where another one may carry.
+LONG = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def decide(
     """
     if issubclass(error, Unsubscribed):
         return Stop("blocked")
-    if issubclass(error, Rejected):
+    if issubclass(error, (Rejected, Unroutable)):
         return Stop("failed")
     if issubclass(error, Ambiguous) and not repeatable and not AGAIN_WHEN_AMBIGUOUS[klass]:
         return Stop("failed")
@@ -81,6 +86,14 @@ def decide(
         wait = timedelta(seconds=waits[max(attempts, 1) - 1])
         return _again(now + max(wait, retry_after or wait), expires_at, spent=True)
     raise TypeError(f"no rule for {error.__name__}")
+
+
+def elsewhere(error: DispatchError, klass: str) -> bool:
+    """Whether another provider is tried at once after ``error``. Not for what no provider will carry, and not
+    where this one may have taken it."""
+    if isinstance(error, Throttled):
+        return klass == "otp" or (error.retry_after or THROTTLED) > LONG
+    return isinstance(error, Unreachable | Misconfigured | Unroutable)
 
 
 def _again(at: datetime, expires_at: datetime, *, spent: bool) -> Decision:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from dispatch.errors import Ambiguous, DispatchError
-from dispatch.provider import Accepted, Correspondent, Outcome, Provider, Receipt
+from dispatch.provider import (
+    Accepted,
+    Correspondent,
+    Lookup,
+    Outcome,
+    Provider,
+    Receipt,
+    ReceiptSource,
+)
 from dispatch.retry import Again, Stop, decide
 from records.claims import Claimed, Note, Settled
 from records.receipts import Awaited
@@ -17,9 +25,25 @@ LAST_WAIT = timedelta(hours=1)  # Between two questions about an old message.
 DETAIL = 500  # Characters of a provider's words that are kept.
 
 
-def expired(claimed: Claimed, now: datetime) -> Settled:
-    """A message whose time was over before it was sent."""
-    return Settled(claimed.id, "expired", claimed.attempts - 1, now, finished_at=now)
+def expired(claimed: Claimed, now: datetime, why: str = "") -> Settled:
+    """A message whose time was over before it was sent, or will be."""
+    notes = (Note("attempt", "expired", why, "none"),) if why else ()
+    return Settled(claimed.id, "expired", claimed.attempts - 1, now, finished_at=now, notes=notes)
+
+
+def put_off(claimed: Claimed, at: datetime, now: datetime, why: str = "") -> Settled:
+    """A message that was not tried and waits until ``at``; that costs no attempt. ``why`` is kept, if it is
+    worth keeping."""
+    if at >= claimed.expires_at:
+        return expired(claimed, now, why)
+    notes = (Note("attempt", "put_off", why, "none"),) if why else ()
+    return Settled(claimed.id, "queued", claimed.attempts - 1, at, notes=notes)
+
+
+def stopped(claimed: Claimed, status: str, why: str, now: datetime) -> Settled:
+    """A message that may not go."""
+    note = Note("attempt", "stopped", why, "none")
+    return Settled(claimed.id, status, claimed.attempts - 1, now, finished_at=now, notes=(note,))
 
 
 def lapsed(claimed: Claimed, now: datetime, *, repeatable: bool) -> Settled | None:
@@ -40,12 +64,17 @@ def settlement(
     provider: Provider | Correspondent,
     now: datetime,
     cost: int | None = None,
+    *,
+    receipt_within: timedelta | None = None,
 ) -> Settled:
     """How the message goes on after ``outcome``, the provider's answer at ``now``. ``cost``: rial, where it
-    went."""
+    went; ``receipt_within``: how long its route waits for a receipt."""
     if isinstance(outcome, Accepted):
-        return _went(claimed, outcome, provider.name, now, cost)
-    return after(claimed, outcome, provider.name, now, repeatable=provider.repeatable)
+        # One that cannot be asked calls us; then we look only whether it did in time.
+        first = FIRST_RECEIPT if isinstance(provider, ReceiptSource) else receipt_within or RECEIPTS_FOR
+        return _went(claimed, outcome, provider.name, now, cost, first)
+    again = provider.repeatable or isinstance(provider, Lookup)
+    return after(claimed, outcome, provider.name, now, repeatable=again)
 
 
 def after(
@@ -70,7 +99,14 @@ def after(
     return Settled(claimed.id, "queued", spent, decision.at, provider, notes=notes)
 
 
-def _went(claimed: Claimed, accepted: Accepted, provider: str, now: datetime, cost: int | None) -> Settled:
+def _went(
+    claimed: Claimed,
+    accepted: Accepted,
+    provider: str,
+    now: datetime,
+    cost: int | None,
+    first: timedelta,
+) -> Settled:
     notes = [Note("attempt", "sent", accepted.detail[:DETAIL])]
     delivered = accepted.receipt == "delivered"
     if delivered:
@@ -80,7 +116,7 @@ def _went(claimed: Claimed, accepted: Accepted, provider: str, now: datetime, co
         claimed.id,
         "delivered" if delivered else "sent",
         claimed.attempts,
-        now + FIRST_RECEIPT if pending else now,
+        now + first if pending else now,
         provider,
         accepted.external_id or None,
         sent_at=now,

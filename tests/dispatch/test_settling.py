@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,15 @@ from tests.dispatch.outbox import START, Carrier
 LATER = START + timedelta(hours=1)
 
 
+class Asked(Carrier):
+    """A provider that is asked for receipts."""
+
+    receipts_batch = 100
+
+    async def receipts(self, external_ids: Sequence[str]) -> Mapping[str, Receipt]:
+        return {}
+
+
 def claimed(klass: str = "service", attempts: int = 1, lapsed: bool = False) -> Claimed:
     return Claimed(b"1" * 16, "1234567890", "sms", klass, b"", attempts, START, LATER, lapsed)
 
@@ -26,9 +36,17 @@ def test_what_the_provider_took_is_finished() -> None:
 
 
 def test_what_awaits_its_receipt_is_worked_again() -> None:
-    settled = settlement(claimed(), Accepted("X1", "pending"), Carrier(), START)
+    settled = settlement(claimed(), Accepted("X1", "pending"), Asked(), START)
     assert (settled.status, settled.finished_at) == ("sent", None)
     assert settled.due_at == START + timedelta(seconds=5)
+
+
+def test_who_calls_back_is_not_asked() -> None:
+    settled = settlement(claimed(), Accepted("X1", "pending"), Carrier(), START)
+    assert settled.due_at == START + timedelta(hours=48)
+    soon = timedelta(seconds=90)
+    settled = settlement(claimed(), Accepted("X1", "pending"), Carrier(), START, receipt_within=soon)
+    assert settled.due_at == START + soon
 
 
 def test_an_immediate_receipt_is_kept_beside_the_attempt() -> None:
