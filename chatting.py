@@ -12,10 +12,13 @@ from typing import Any
 from aiohttp import web
 
 from bot import webchat, webchat_routes
+from bot import webchat_frames as frames
 from bot.webchat_door import Door
-from bot.webchat_hub import Hub, Patience
-from bot.webchat_limits import Limits, Rate
+from bot.webchat_files import FileDoor
+from bot.webchat_hub import Hub
+from bot.webchat_limits import Addresses, Limits, Rate
 from bot.webchat_origins import Origins
+from bot.webchat_patrol import Patience, Patrol
 from bot.webchat_receipts import Receipts
 from bot.webchat_tokens import Tokens
 from conversation.conversation import Conversation
@@ -38,6 +41,7 @@ class WebChat:
     chat: ChatLog
     bells: Bells
     hub: Hub
+    patrol: Patrol
     receipts: Receipts
 
     @classmethod
@@ -49,7 +53,8 @@ class WebChat:
         # With an embedded database there is no other process that holds sockets.
         bells = Bells(home.database, home.committer, now, rings=not home.settings.embedded)
         receipts = Receipts(home.services.handover, home.committer, now)
-        hub = Hub(chat, bells, home.signals, receipts.delivered, patience)
+        hub = Hub(chat, bells, home.signals, receipts.delivered)
+        patrol = Patrol(hub, patience)
         home.registry.register(
             monitor.Readings(
                 {
@@ -60,12 +65,12 @@ class WebChat:
                     ),
                     "chapar_webchat_dropped": (
                         "Sockets closed for being silent or slow",
-                        lambda: hub.dropped,
+                        lambda: patrol.dropped,
                     ),
                 }
             )
         )
-        return cls(home, chat, bells, hub, receipts)
+        return cls(home, chat, bells, hub, patrol, receipts)
 
     @property
     def told(self) -> Mapping[str, Told]:
@@ -74,21 +79,41 @@ class WebChat:
 
     def routes(self, conversation: Conversation) -> list[web.RouteDef]:
         """The routes, each beside its rule."""
-        settings = self.home.settings
+        home, settings = self.home, self.home.settings
+        tokens, bounds = Tokens(home.vault), limits(settings)
+        addresses, origins = Addresses(bounds), Origins(frozenset(settings.webchat_origins))
+        kept = home.services.files
         door = Door(
             conversation=conversation,
             hub=self.hub,
             chat=self.chat,
-            tokens=Tokens(self.home.vault),
-            vault=self.home.vault,
-            limits=limits(settings),
+            tokens=tokens,
+            vault=home.vault,
+            limits=bounds,
+            addresses=addresses,
             trusted_proxies=settings.trusted_proxies,
             clock=now,
             read=self.receipts.read,
-            languages=self.home.languages,
-            welcome=webchat.Welcome(text_bytes=webchat.TEXT_BYTES),
+            languages=home.languages,
+            welcome=frames.Welcome(
+                text_bytes=webchat.TEXT_BYTES,
+                file_bytes=kept.limits.most,
+                file_types=sorted(kept.limits.types),
+            ),
         )
-        return webchat_routes.routes(door.handle, Origins(frozenset(settings.webchat_origins)))
+        files = FileDoor(
+            files=kept,
+            chat=self.chat,
+            tokens=tokens,
+            vault=home.vault,
+            limits=bounds,
+            addresses=addresses,
+            origins=origins,
+            languages=home.languages,
+            trusted_proxies=settings.trusted_proxies,
+            clock=now,
+        )
+        return webchat_routes.routes(door.handle, files, origins)
 
     async def send_away(self, _app: web.Application) -> None:
         """Closes every socket; who comes back finds another process, or this one once it is started again."""
@@ -101,7 +126,7 @@ class WebChat:
         self.home.committer.wake(posts, wake)
         stop = self.home.signals.listen(self.hub.signal)
         work: list[Callable[[], Coroutine[Any, Any, None]]] = [
-            self.hub.patrol,
+            self.patrol.run,
             partial(self.bells.run, self.hub.heard, wake),
             self.receipts.run,
         ]
@@ -126,4 +151,5 @@ def limits(settings: Settings) -> Limits:
         frames=Rate(visitor * 5, visitor * BURST * 4),
         connects=Rate(max(1.0, sockets / 20), max(20, sockets)),
         messages=Rate(address, address * BURST),
+        uploads=Rate(address / 10, address),
     )

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from bot.webchat_frames import Button, Frame, Posted, Say, Shown, encode
 from conversation.incoming import Caller, Incoming
 from engine.channels import CHANNELS
 from engine.turn import Option
@@ -28,58 +29,12 @@ FRAME_BYTES = 32 * 1024  # A message whose every letter is escaped takes six byt
 FILES = 5  # With one message.
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FILE = re.compile(r"[0-9a-f]{32}")
 _UNUSABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 _BULLETS = re.compile("•*")
 _POSITION = 16 + 4 + 16
 
 
-# What comes.
-
-
-class Hello(msgspec.Struct, tag="hello"):
-    """The first frame. ``token`` as it was given, "" at the first visit; ``after`` the id of the last message
-    that the client has, "" when it has none; ``language`` that of the page."""
-
-    token: str = ""
-    after: str = ""
-    language: str = ""
-
-
-class Say(msgspec.Struct, tag="say"):
-    """A message. ``id`` is the client's own, the same when it is sent again. ``to`` is the id of the turn
-    whose button was pressed, "" for what was typed."""
-
-    id: str
-    text: str = ""
-    to: str = ""
-    files: list[str] = []
-
-
-class Typing(msgspec.Struct, tag="typing"):
-    """The person is typing."""
-
-
-class Here(msgspec.Struct, tag="here"):
-    """Whether the person has the chat before their eyes."""
-
-    here: bool
-
-
-class Seen(msgspec.Struct, tag="seen"):
-    """The person has read everything up to this message."""
-
-    id: str
-
-
-class Ping(msgspec.Struct, tag="ping"):
-    """A sign of life, answered by ``pong``."""
-
-
-class Forget(msgspec.Struct, tag="forget"):
-    """The token is given up: nobody gets in with it any more."""
-
-
-Frame = Hello | Say | Typing | Here | Seen | Ping | Forget
 _frames = msgspec.json.Decoder(Frame)
 _says = msgspec.json.Decoder(Say)
 
@@ -109,7 +64,7 @@ def parse(said: Say, raw: bytes, *, visitor: str, route: str, peer: str, languag
     """The message as it is meant; ``BadMessage`` when it is not taken. Control characters are left out."""
     if not _ID.fullmatch(said.id):
         raise BadMessage("id")
-    if len(said.files) > FILES or not all(_ID.fullmatch(file) for file in said.files):
+    if len(said.files) > FILES or not all(_FILE.fullmatch(file.id) for file in said.files):
         raise BadMessage("files")
     if len(said.text.encode()) > TEXT_BYTES:
         raise BadMessage("too_long")
@@ -123,117 +78,10 @@ def parse(said: Say, raw: bytes, *, visitor: str, route: str, peer: str, languag
         raw,
         key=said.id,
         chat=True,
-        files=tuple(said.files),
+        files=tuple(file.id for file in said.files),
         answers=None if pressed is None else (pressed.session, pressed.sequence),
         language=language,
     )
-
-
-# What goes.
-
-
-class Button(msgspec.Struct):
-    """Something to press; ``key`` is what a press says."""
-
-    key: str
-    label: str
-
-
-class Welcome(msgspec.Struct, tag="welcome", omit_defaults=True):
-    """``token`` is to be kept from now on, "" where the one that was sent is still good. ``known``: the token
-    was taken; else this is a new visitor. ``visitor`` is the same for each token of one and tells nothing."""
-
-    visitor: str = ""
-    token: str = ""
-    known: bool = False
-    text_bytes: int = 0
-    file_bytes: int = 0
-    file_types: Sequence[str] = ()
-
-
-class Ready(msgspec.Struct, tag="ready"):
-    """Everything that was missing has been sent."""
-
-
-class Shown(msgspec.Struct, tag="turn", omit_defaults=True):
-    """A turn: what the person said (``said``, ``files``; ``ref`` is their own id of it), and what the service
-    shows. ``open``: it expects an answer. ``at`` in milliseconds since 1970."""
-
-    id: str
-    at: int
-    ref: str = ""
-    said: str = ""
-    files: Sequence[str] = ()
-    text: str = ""
-    options: Sequence[Button] = ()
-    ways: Sequence[Button] = ()
-    open: bool = False
-
-
-class Posted(msgspec.Struct, tag="post", omit_defaults=True):
-    """Words of an operator, or of the system about the thread (``by``)."""
-
-    id: str
-    at: int
-    by: str
-    text: str = ""
-    file: str = ""
-
-
-class Taken(msgspec.Struct, tag="taken"):
-    """The message had been taken before; what it led to has been sent."""
-
-    ref: str
-
-
-class Sorry(msgspec.Struct, tag="sorry"):
-    """The message was not taken, and ``text`` says so. To be sent again after ``retry`` seconds; where that
-    is 0, by the person alone: what is at fault will not be over soon."""
-
-    ref: str
-    text: str
-    retry: float
-
-
-class Slow(msgspec.Struct, tag="slow"):
-    """Too many messages: this one was not taken, and is to be sent again after ``retry`` seconds."""
-
-    ref: str
-    retry: float
-
-
-class Refused(msgspec.Struct, tag="refused"):
-    """The message is not taken, now or later: empty, too_long, id, files; late, where a button was pressed
-    that belongs to a turn before the last."""
-
-    ref: str
-    reason: str
-
-
-class TheyType(msgspec.Struct, tag="typing"):
-    """The operator is typing."""
-
-    by: str = "operator"
-
-
-class Presence(msgspec.Struct, tag="presence"):
-    """Whether the operator is there."""
-
-    operator: bool
-
-
-class Pong(msgspec.Struct, tag="pong"):
-    """We are here."""
-
-
-class Gone(msgspec.Struct, tag="gone"):
-    """The token is given up."""
-
-
-encode = msgspec.json.Encoder().encode
-PONG = encode(Pong())
-READY = encode(Ready())
-GONE = encode(Gone())
 
 
 def render(entry: Entry) -> bytes | None:

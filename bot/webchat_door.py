@@ -17,9 +17,11 @@ import msgspec
 from aiohttp import WSMsgType, hdrs, web
 
 from bot import webchat
+from bot import webchat_frames as frames
 from bot.webchat import FRAME_BYTES, BadFrame, BadMessage
-from bot.webchat_hub import BAD_FRAME, FLOOD, GIVEN_UP, LATER, NOT_TEXT, Hub, Room, Socket
+from bot.webchat_hub import Hub
 from bot.webchat_limits import Addresses, Limits
+from bot.webchat_sockets import BAD_FRAME, FLOOD, GIVEN_UP, GOODBYE, LATER, NOT_TEXT, Room, Socket
 from bot.webchat_tokens import LENGTH, Tokens, Visitor
 from conversation.incoming import Incoming, Reply
 from records.unit import Unavailable
@@ -32,7 +34,6 @@ NEWEST = 50  # Turns and posts that a client without any is shown.
 MOST = 100
 RETRY = 2.0  # Seconds until what was not taken may be sent again.
 KERNEL_BUFFER = 64 * 1024  # Bytes on their way to a client.
-GOODBYE = 2.0  # Seconds that a client has to answer the end.
 
 
 class Conversation(Protocol):
@@ -54,11 +55,12 @@ class Door:
         tokens: Tokens,
         vault: Vault,
         limits: Limits,
+        addresses: Addresses,
         trusted_proxies: Networks,
         clock: Callable[[], datetime],
         read: Callable[[bytes, bytes], None],
         languages: Container[str],
-        welcome: webchat.Welcome,
+        welcome: frames.Welcome,
     ) -> None:
         self._conversation = conversation
         self._hub = hub
@@ -66,7 +68,7 @@ class Door:
         self._tokens = tokens
         self._vault = vault
         self._limits = limits
-        self._addresses = Addresses(limits)
+        self._addresses = addresses
         self._trusted_proxies = trusted_proxies
         self._clock = clock
         self._read = read
@@ -97,7 +99,7 @@ class Door:
                 if message.type is WSMsgType.TEXT:
                     code = await self._take(socket, message.data, now())
                 if code:
-                    await ws.close(code=code)
+                    await socket.close(code)
         except ConnectionError:
             pass  # It was cut while something was being written.
         finally:
@@ -116,29 +118,29 @@ class Door:
             return BAD_FRAME
         room = socket.room
         if room is None:
-            return await self._greet(socket, frame, now) if isinstance(frame, webchat.Hello) else BAD_FRAME
+            return await self._greet(socket, frame, now) if isinstance(frame, frames.Hello) else BAD_FRAME
         match frame:
-            case webchat.Say():
+            case frames.Say():
                 await self._say(socket, room, frame, data, now)
-            case webchat.Ping():
-                await socket.send(webchat.PONG)
-            case webchat.Typing():
+            case frames.Ping():
+                await socket.send(frames.PONG)
+            case frames.Typing():
                 self._hub.types(room)
-            case webchat.Here():
+            case frames.Here():
                 self._hub.attend(room, socket, frame.here)
-            case webchat.Seen():
+            case frames.Seen():
                 position = webchat.position_of(frame.id)
                 if position is not None and position.post != NOBODY:
                     self._read(room.party, position.post)
-            case webchat.Forget():
+            case frames.Forget():
                 return await self._forget(socket, room)
-            case webchat.Hello():
+            case frames.Hello():
                 return BAD_FRAME
         return 0
 
     # The first frame.
 
-    async def _greet(self, socket: Socket, hello: webchat.Hello, now: float) -> int:
+    async def _greet(self, socket: Socket, hello: frames.Hello, now: float) -> int:
         """Lets the visitor in, and sends what they lack."""
         visitor = self._tokens.read(hello.token, self._clock()) if len(hello.token) <= LENGTH else None
         if visitor is None and hello.token and socket.address.failures.take(self._limits.failures, now):
@@ -166,11 +168,11 @@ class Door:
             known, visitor, after, part = False, self._tokens.new(), None, Part([], False, 0)
             room = self._room(visitor)
             self._hub.join(socket, room)
-        await socket.send(webchat.encode(await self._welcomed(visitor, part.generation, known)))
+        await socket.send(frames.encode(await self._welcomed(visitor, part.generation, known)))
         if after is not None:
             socket.position = after
         await self._hub.bring(socket, part)
-        await socket.send(webchat.READY)
+        await socket.send(frames.READY)
         return 0
 
     def _room(self, visitor: Visitor) -> Room:
@@ -181,7 +183,7 @@ class Door:
             return await self._chat.newest(room.party, NEWEST)
         return await self._chat.after(room.party, after, MOST)
 
-    async def _welcomed(self, visitor: Visitor, generation: int, known: bool) -> webchat.Welcome:
+    async def _welcomed(self, visitor: Visitor, generation: int, known: bool) -> frames.Welcome:
         """The welcome, with a token where the visitor has none, or one that has come of age."""
         party = self._vault.index(webchat.CHANNEL, visitor.id)
         if known and visitor.generation > generation:
@@ -195,11 +197,11 @@ class Door:
 
     # Messages.
 
-    async def _say(self, socket: Socket, room: Room, said: webchat.Say, data: str, now: float) -> None:
+    async def _say(self, socket: Socket, room: Room, said: frames.Say, data: str, now: float) -> None:
         wait = room.messages.take(self._limits.say, now)
         wait = wait or socket.address.messages.take(self._limits.messages, now)
         if wait:
-            await socket.send(webchat.encode(webchat.Slow(said.id, round(wait + 0.05, 1))))
+            await socket.send(frames.encode(frames.Slow(said.id, round(wait + 0.05, 1))))
             return
         try:
             incoming = webchat.parse(
@@ -211,21 +213,21 @@ class Door:
                 language=socket.language,
             )
         except BadMessage as error:
-            await socket.send(webchat.encode(webchat.Refused(said.id, error.reason)))
+            await socket.send(frames.encode(frames.Refused(said.id, error.reason)))
             return
         if incoming.answers is not None and socket.live and incoming.answers != socket.position[:2]:
-            await socket.send(webchat.encode(webchat.Refused(said.id, "late")))
+            await socket.send(frames.encode(frames.Refused(said.id, "late")))
             return
         socket.waiting = said.id
         reply = await self._conversation.take_turn(incoming)
         waits, socket.waiting = socket.waiting, ""
         if not reply.taken or (not reply.sequence and not reply.repeated):
             retry = 0.0 if reply.taken else RETRY
-            await socket.send(webchat.encode(webchat.Sorry(said.id, reply.text, retry)))
+            await socket.send(frames.encode(frames.Sorry(said.id, reply.text, retry)))
         elif waits:
             # It was taken before, perhaps in another process, and this socket may not have it yet.
             self._hub.catch_up(socket)
-            await socket.send(webchat.encode(webchat.Taken(said.id)))
+            await socket.send(frames.encode(frames.Taken(said.id)))
 
     async def _forget(self, socket: Socket, room: Room) -> int:
         """Every token of this visitor is over."""
@@ -233,7 +235,7 @@ class Door:
             await self._chat.give_up(room.party, self._clock())
         except Unavailable:
             return LATER
-        await socket.send(webchat.GONE)
+        await socket.send(frames.GONE)
         self._hub.give_up(room)
         return GIVEN_UP
 

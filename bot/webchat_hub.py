@@ -4,8 +4,7 @@ A socket knows the position up to which it has everything. What follows on it di
 the turn is committed; whatever does not, because it happened in another process or more came than the socket
 takes, is read from the records after that position. So nothing is lost or doubled, however it was learned of.
 
-Twenty thousand idle people are sockets here and nothing else: no task and no timer of their own. One patrol
-looks at all of them every few seconds.
+Twenty thousand idle people are sockets here and nothing else: no task and no timer of their own.
 """
 
 from __future__ import annotations
@@ -13,15 +12,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import structlog
-from aiohttp import WSMsgType, web
-
 from bot import webchat
-from bot.webchat import START
-from bot.webchat_limits import Address, Bucket, Rate
+from bot import webchat_frames as frames
+from bot.webchat_limits import Bucket, Rate
+from bot.webchat_sockets import GIVEN_UP, GOING_AWAY, Room, Socket
 from records.bells import Bells
 from records.sessions import TurnRecord
 from records.signals import Signals
@@ -29,104 +25,16 @@ from records.unit import Unavailable
 from records.webchat import ChatLog, Entry, Part, Position
 from services.handover_words import AWAY, HERE, NEWS, PERSON_AWAY, PERSON_HERE, PERSON_TYPES, TYPING
 
-log = structlog.get_logger()
-
-BUFFER = 48 * 1024  # Bytes that may wait for a slow reader before it is served at its own pace.
 MOST = 100  # Turns, and posts, read at once.
-AT_ONCE = 1_000  # Sockets that the patrol looks at before it lets others work.
-RECHECKS = 64  # Sockets that one patrol brings up to date though nobody rang for them.
 SIGNALS = Rate(50.0, 100.0)  # Turns that other processes are told of at once; of more they hear by the bells.
 
 OVER = "given up"  # The signal that a visitor's token is over.
 
-# Why a socket is closed, beside the codes of RFC 6455, section 7.4.1.
-GOING_AWAY, NOT_TEXT, POLICY = 1001, 1003, 1008
-SILENT, BAD_FRAME, FLOOD, GIVEN_UP, LATER = 4000, 4002, 4008, 4010, 4029
-
 FRAMES: Mapping[str, bytes] = {
-    TYPING: webchat.encode(webchat.TheyType()),
-    HERE: webchat.encode(webchat.Presence(True)),
-    AWAY: webchat.encode(webchat.Presence(False)),
+    TYPING: frames.encode(frames.TheyType()),
+    HERE: frames.encode(frames.Presence(True)),
+    AWAY: frames.encode(frames.Presence(False)),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds: between patrols; until the first frame; without a sign of life (browsers slow the timers of
-    hidden pages to one a minute); that a reader may take nothing at all; after which a socket looks by
-    itself, in case that a bell was lost; that a visitor without a socket is remembered, for the limits."""
-
-    patrol: float = 5.0
-    hello: float = 10.0
-    idle: float = 150.0
-    stalled: float = 20.0
-    recheck: float = 600.0
-    kept: float = 120.0
-
-
-class Room:
-    """One visitor: their sockets in this process, and what they may do."""
-
-    __slots__ = ("left", "messages", "party", "sockets", "visitor", "visits")
-
-    def __init__(self, visitor: str, party: bytes) -> None:
-        self.visitor = visitor
-        self.party = party
-        self.sockets: list[Socket] = []
-        self.messages = Bucket()
-        self.visits = Bucket()
-        self.left = 0.0
-
-
-class Socket:
-    """One connection. ``position`` is up to where it has everything; ``live``: it is written to as things
-    happen, else it is being brought up to date, and ``behind`` tells that more has happened since. ``open``:
-    the last turn that it has expects an answer. ``waiting`` is the message under way."""
-
-    __slots__ = (
-        "address", "behind", "busy", "checked", "frames", "here", "language", "live", "open", "peer",
-        "position", "room", "seen", "stalled", "transport", "waiting", "ws",
-    )  # fmt: skip
-
-    def __init__(
-        self, ws: web.WebSocketResponse, transport: asyncio.Transport, peer: str, address: Address, now: float
-    ) -> None:
-        self.ws = ws
-        self.transport = transport
-        self.peer = peer
-        self.address = address
-        self.frames = Bucket()
-        self.room: Room | None = None
-        self.position = START
-        self.open = False
-        self.live = False
-        self.behind = False
-        self.busy = False
-        self.here = False
-        self.waiting = ""
-        self.language = "fa"
-        self.seen = self.checked = now
-        self.stalled = 0.0
-
-    @property
-    def full(self) -> bool:
-        return self.transport.get_write_buffer_size() > BUFFER
-
-    async def send(self, frame: bytes) -> None:
-        """Writes a frame, at the reader's pace. Raises ``ConnectionError`` when it is gone."""
-        if not self.ws.closed:
-            await self.ws.send_frame(frame, WSMsgType.TEXT)
-
-    def write(self, frame: bytes) -> None:
-        """Writes a frame at once; for a socket that is not ``full``. One that is gone takes nothing."""
-        sending = self.send(frame)
-        try:
-            # It waits only for a reader who is far behind, and this one is not.
-            sending.send(None)
-        except (StopIteration, ConnectionError):
-            pass
-        finally:
-            sending.close()
 
 
 class Hub:
@@ -139,9 +47,7 @@ class Hub:
         bells: Bells,
         signals: Signals,
         delivered: Callable[[bytes, bytes], None],
-        patience: Patience,
     ) -> None:
-        self._patience = patience
         self._chat = chat
         self._bells = bells
         self._signals = signals
@@ -151,7 +57,6 @@ class Hub:
         self._tasks: set[asyncio.Task[None]] = set()
         self.rooms: dict[bytes, Room] = {}
         self.sockets: set[Socket] = set()
-        self.dropped = 0
 
     # Coming and going.
 
@@ -232,7 +137,7 @@ class Hub:
             return
         if word == OVER:
             for socket in room.sockets:
-                socket.write(webchat.GONE)
+                socket.write(frames.GONE)
                 self.close(socket, GIVEN_UP)
             return
         if word.startswith(NEWS):
@@ -315,52 +220,11 @@ class Hub:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # Looking after them.
+    # The end.
 
-    async def patrol(self) -> None:
-        """Looks after the sockets until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(self._patience.patrol)
-            rechecks = RECHECKS
-            for place, socket in enumerate(list(self.sockets)):
-                if place % AT_ONCE == AT_ONCE - 1:
-                    await asyncio.sleep(0)
-                rechecks -= self._look_after(socket, loop.time(), rechecks > 0)
-            self._forget(loop.time())
-
-    def _look_after(self, socket: Socket, now: float, recheck: bool) -> bool:
-        """Closes a socket that is not used as it should be; whether it was brought up to date."""
-        patience = self._patience
-        if socket.ws.closed:
-            return False
-        if not socket.full:
-            socket.stalled = 0.0
-        elif not socket.stalled:
-            socket.stalled = now
-        if socket.stalled and now - socket.stalled > patience.stalled:
-            self.dropped += 1
-            socket.transport.abort()
-        elif now - socket.seen > (patience.hello if socket.room is None else patience.idle):
-            self.dropped += 1
-            self.close(socket, SILENT)
-        elif (socket.behind and not socket.busy) or (recheck and now - socket.checked > patience.recheck):
-            socket.checked = now
-            self.catch_up(socket)
-            return True
-        return False
-
-    def _forget(self, now: float) -> None:
-        for party in [
-            party
-            for party, room in self.rooms.items()
-            if not room.sockets and now - room.left > self._patience.kept
-        ]:
-            del self.rooms[party]
-
-    def close(self, socket: Socket, code: int, reason: str = "") -> None:
-        """Closes one socket in good form, soon."""
-        self.start(_close(socket, code, reason))
+    def close(self, socket: Socket, code: int) -> None:
+        """Closes one socket, soon."""
+        self.start(socket.close(code))
 
     async def close_all(self) -> None:
         """Tells everybody to come back to another process, or later."""
@@ -368,7 +232,3 @@ class Hub:
             self.close(socket, GOING_AWAY)
         while self._tasks:
             await asyncio.wait(list(self._tasks))
-
-
-async def _close(socket: Socket, code: int, reason: str) -> None:
-    await socket.ws.close(code=code, message=reason.encode())

@@ -26,8 +26,8 @@ class Rate:
 @dataclass(frozen=True, slots=True)
 class Limits:
     """``say``: messages of a visitor. ``frames``: whatever else comes on one socket. ``visits``: connections
-    of one visitor. Of one address: ``sockets`` at once, ``connects``, ``messages``, and ``failures``, which
-    are tokens that are not good. ``total``: sockets of this process."""
+    of one visitor. Of one address: ``sockets`` at once, ``connects``, ``messages``, ``failures``, which
+    are tokens that are not good, and ``uploads``. ``total``: sockets of this process."""
 
     total: int = 25_000
     sockets: int = 200
@@ -37,6 +37,7 @@ class Limits:
     connects: Rate = Rate(10.0, 200.0)
     messages: Rate = Rate(50.0, 200.0)
     failures: Rate = Rate(0.2, 10.0)
+    uploads: Rate = Rate(1.0, 20.0)
 
 
 class Bucket:
@@ -66,7 +67,7 @@ class Bucket:
 class Address:
     """What is known of one address: its open sockets and its buckets."""
 
-    __slots__ = ("connects", "failures", "messages", "seen", "sockets")
+    __slots__ = ("connects", "failures", "messages", "seen", "sockets", "uploads")
 
     def __init__(self) -> None:
         self.sockets = 0
@@ -74,6 +75,7 @@ class Address:
         self.connects = Bucket()
         self.messages = Bucket()
         self.failures = Bucket()
+        self.uploads = Bucket()
 
 
 class Addresses:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aiohttp import hdrs, web
 
+from bot.webchat_files import FileDoor
 from bot.webchat_origins import Origins
 from web.access import Handler, Public, guarded
 from web.files import SECURITY, folder
@@ -27,25 +28,35 @@ PAGE: Mapping[str, str] = {
 }
 
 
-def routes(socket: Handler, origins: Origins) -> list[web.RouteDef]:
-    """``/chat``, ``/chat/widget.js``, ``/chat/static/…``, ``/chat/ws``."""
-    pages, files = folder(STATIC, PAGE), folder(STATIC, SHARED)
+def routes(socket: Handler, files: FileDoor | None, origins: Origins) -> list[web.RouteDef]:
+    """``/chat``, ``/chat/widget.js``, ``/chat/static/…``, ``/chat/ws``, and ``/chat/files`` where there are
+    some."""
+    pages, static = folder(STATIC, PAGE), folder(STATIC, SHARED)
 
     async def page(request: web.Request) -> web.StreamResponse:
         return pages["page.html"].answer(request)
 
     async def widget(request: web.Request) -> web.StreamResponse:
-        return files["widget.js"].answer(request)
+        return static["widget.js"].answer(request)
 
     async def file(request: web.Request) -> web.StreamResponse:
-        found = files.get(request.match_info["name"])
+        found = static.get(request.match_info["name"])
         if found is None:
             raise web.HTTPNotFound
         return found.answer(request)
 
-    return [
+    made = [
         web.get("/chat", guarded(page, Public())),
         web.get("/chat/widget.js", guarded(widget, Public())),
         web.get("/chat/static/{name}", guarded(file, Public())),
         web.get("/chat/ws", guarded(socket, origins), allow_head=False),
     ]
+    if files is not None:
+        one = "/chat/files/{id:[0-9a-f]{32}}"
+        made += [
+            web.post("/chat/files", guarded(files.keep, origins)),
+            web.options("/chat/files", guarded(files.ask, origins)),
+            web.get(one, guarded(files.hand_out, origins), allow_head=False),
+            web.options(one, guarded(files.ask, origins)),
+        ]
+    return made

@@ -14,15 +14,15 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
 from records.arrivals import StoredTurn
 from records.database import Database, Dialect
 from records.gathered import Gathered
 from records.sessions import TurnRecord
-from records.tables import visitors
-from records.threads import Said
+from records.tables import files, posts, visitors
+from records.threads import SHOWN, Said
 from records.vault import Unreadable, Vault
 
 MOST_ASKED = 64  # Visitors looked up by one statement.
@@ -145,6 +145,17 @@ class ChatLog:
                 1 + next(i for i, entry in enumerate(entries) if entry.position.post == found.posts[-1][0])
             )
         return Part(entries[: min(ends)], len(ends) > 1, found.generation)
+
+    async def generation(self, party: bytes) -> int:
+        """The generation of this visitor's tokens; older ones are over."""
+        rows = await self._database.read(select(visitors.c.generation).where(visitors.c.party == party))
+        return int(rows[0][0]) if rows else 0
+
+    async def may_read(self, party: bytes, file: bytes) -> bool:
+        """Whether this visitor sent the file, or was sent it in a post."""
+        sent = select(files.c.id).where(files.c.id == file, files.c.party == party)
+        got = select(posts.c.id).where(posts.c.party == party, posts.c.file == file, posts.c.kind.in_(SHOWN))
+        return bool(await self._database.read(union_all(sent, got).limit(1)))
 
     async def renew(self, party: bytes, generation: int, now: datetime) -> None:
         """Tokens of an older generation are no longer this visitor's."""

@@ -80,6 +80,8 @@ async def test_the_embedded_default_is_open_to_this_machine(tmp_path: Path) -> N
         "/chat/widget.js": Public(),
         "/chat/static/{name}": Public(),
         "/chat/ws": Origins(),
+        "/chat/files": Origins(),
+        "/chat/files/{id}": Origins(),
         "/sms/kavenegar": RouteSecret(loopback_only_without=True),
     }
 

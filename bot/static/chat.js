@@ -11,45 +11,8 @@ const PATIENCE = 24 * 3_600_000; // After which a message that nobody took is gi
 const GONE = 4010;
 const UNWANTED = { 4008: 15_000, 4029: 8_000 };
 
-/** What is kept of the chat in the storage of the page that it stands in: no cookie, nothing in a URL. */
-export class Store {
-  constructor(host) {
-    this.key = `chapar.chat:${host}`;
-    this.memory = {};
-  }
-
-  get(name) {
-    return this.all()[name];
-  }
-
-  set(name, value) {
-    this.memory = { ...this.all(), [name]: value };
-    try {
-      localStorage.setItem(this.key, JSON.stringify(this.memory));
-    } catch {
-      // Storage may be forbidden or full; the chat then lasts as long as the page.
-    }
-  }
-
-  clear() {
-    this.memory = {};
-    try {
-      localStorage.removeItem(this.key);
-    } catch {
-      // As above.
-    }
-  }
-
-  all() {
-    try {
-      // Other windows write here too.
-      const kept = localStorage.getItem(this.key);
-      return kept === null ? this.memory : JSON.parse(kept);
-    } catch {
-      return this.memory;
-    }
-  }
-}
+/** A file that is not kept; the message is for the person. */
+export class Refusal extends Error {}
 
 /**
  * One conversation. `listener` is told what happens, each by a method of its own: `shown(frame)` for a turn or
@@ -60,6 +23,7 @@ export class Store {
 export class Chat {
   constructor({ url, store, language, listener }) {
     this.url = url;
+    this.files = url.replace(/^ws/, "http").replace(/\/ws$/, "/files");
     this.store = store;
     this.language = language;
     this.listener = listener;
@@ -99,8 +63,8 @@ export class Chat {
   }
 
   /** Says something; `to` is the id of the turn whose button was pressed. It is sent when it can be. */
-  say(text, to = "", label = "") {
-    const message = { id: randomName(), text, to, label, at: Date.now(), state: "sending" };
+  say(text, { to = "", label = "", files = [] } = {}) {
+    const message = { id: randomName(), text, to, label, files, at: Date.now(), state: "sending" };
     this.pending.push(message);
     this.pending = this.pending.slice(-PENDING);
     this.#keep();
@@ -108,6 +72,29 @@ export class Chat {
     this.start();
     this.#next();
     return message.id;
+  }
+
+  /** Sends a file and says that it was sent. Throws a `Refusal`, or whatever else is wrong. */
+  async attach(file) {
+    const response = await fetch(this.files, {
+      method: "POST",
+      headers: { ...this.#proof(), "Content-Type": file.type, "X-Chapar-Name": encodeURIComponent(file.name) },
+      body: file,
+    });
+    const answer = await response.json();
+    if (!response.ok) throw answer.text ? new Refusal(answer.text) : new Error(answer.reason);
+    this.say("", { files: [{ id: answer.id, name: file.name, type: answer.type, size: answer.size }] });
+  }
+
+  /** A file that was said, as a blob. */
+  async fetched(id) {
+    const response = await fetch(`${this.files}/${id}`, { headers: this.#proof() });
+    if (!response.ok) throw new Error(String(response.status));
+    return response.blob();
+  }
+
+  #proof() {
+    return { Authorization: `Bearer ${this.store.get("token")}`, "Accept-Language": this.language };
   }
 
   /** Tries again what failed. */
@@ -296,8 +283,8 @@ export class Chat {
     const message = this.pending.find((each) => each.state === "sending");
     if (message === undefined) return;
     this.sent = message.id;
-    const { id, text, to } = message;
-    this.#send(to ? { type: "say", id, text, to } : { type: "say", id, text });
+    const { id, text, to, files } = message;
+    this.#send({ type: "say", id, text, ...(to && { to }), ...(files?.length && { files }) });
   }
 
   #done(id) {

@@ -1,8 +1,9 @@
 // The widget: a round button in the corner of somebody's page, and the chat behind it. All of it is in a shadow
 // root: the page's styles do not reach in, ours do not reach out.
 
+import { BUBBLE, button, CROSS, drawn, made } from "./elements.js";
 import { sheet } from "./style.js";
-import { button, drawn, made, View } from "./view.js";
+import { View } from "./view.js";
 import { languageOf, speaker } from "./words.js";
 
 /** Puts the widget on the page. `source` is where its script came from, `options` the attributes of the tag. */
@@ -18,7 +19,7 @@ export function embed(source, options) {
   root.adoptedStyleSheets = [sheet()];
 
   const launcher = button("launcher", "", () => show(panel.hidden));
-  launcher.append(drawn("M4 5.500h16v11H11l-4.500 4v-4H4z M8 9.500h8 M8 12.700h5"));
+  launcher.append(drawn(BUBBLE));
   const count = made("span", "count");
   count.setAttribute("aria-hidden", "true");
   count.hidden = true;
@@ -46,9 +47,8 @@ export function embed(source, options) {
   panel.setAttribute("role", "dialog");
   panel.setAttribute("aria-label", words("name"));
   panel.lang = language;
-  const close = button("tool", "", () => show(false));
-  close.setAttribute("aria-label", words("close"));
-  close.append(drawn("M6 6l12 12 M18 6 6 18"));
+  const close = button("tool", "", () => show(false), words("close"));
+  close.append(drawn(CROSS));
   view.tools.append(close);
   panel.append(view.element);
 

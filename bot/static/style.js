@@ -24,7 +24,7 @@ const css = `
 .chat p { margin: 0; }
 .chat button, .chat textarea, .launcher { font: inherit; color: inherit; }
 .chat button { cursor: pointer; }
-.chat [hidden] { display: none; }
+.chat [hidden] { display: none !important; }
 .chat :focus-visible, .launcher:focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
 .chat svg, .launcher svg {
   inline-size: 1.4em; block-size: 1.4em; fill: none; stroke: currentcolor; stroke-width: 1.8;
@@ -111,6 +111,15 @@ const css = `
 }
 .chat .field:focus-visible { outline: 2px solid var(--accent); outline-offset: 0; border-color: var(--accent); }
 .chat .field::placeholder { color: var(--soft); opacity: 1; }
+.chat .attach { flex: none; inline-size: 2.75em; block-size: 2.75em; }
+.chat .attach:disabled { opacity: .5; cursor: progress; }
+.chat .file {
+  display: flex; align-items: center; gap: .5em; max-inline-size: 100%; padding: .3em .6em; margin-block: .15em;
+  border: 1px solid currentcolor; border-radius: .7em; background: transparent; color: inherit; text-align: start;
+}
+.chat .file bdi { overflow-wrap: anywhere; }
+.chat .file small { font-size: .8em; white-space: nowrap; }
+.chat .picture { display: block; max-inline-size: 100%; max-block-size: 20em; border-radius: .7em; margin-block: .2em; }
 .chat .send {
   display: grid; place-content: center; flex: none; inline-size: 2.75em; block-size: 2.75em; padding: 0;
   border: 0; border-radius: 50%; background: var(--accent); color: var(--on-accent);

@@ -30,11 +30,15 @@ const fa = {
   retry: "دوباره بفرست",
   late: "این منو دیگر تازه نیست؛ از آخرین منو انتخاب کنید.",
   too_long: "پیام بلندتر از اندازه است.",
-  files: "پرونده پذیرفته نشد.",
+  attach: "فرستادن فایل",
+  file: "فایل",
+  fileFailed: "فایل فرستاده نشد؛ دوباره بفرستید.",
+  fileAway: "فایل باز نشد؛ کمی بعد دوباره بزنید.",
+  files: "فایل پذیرفته نشد.",
+  bytes: "{size} کیلوبایت",
   forget: "فراموش کردن این گفتگو",
   forgetSure: "مطمئنید؟ دوباره بزنید",
   forgotten: "این گفتگو از این دستگاه پاک شد.",
-  newer: "پیام تازه پایین است",
 };
 
 const en = {
@@ -67,11 +71,15 @@ const en = {
   retry: "Send again",
   late: "This menu is not the present one; choose from the last.",
   too_long: "The message is too long.",
+  attach: "Send a file",
+  file: "File",
+  fileFailed: "The file was not sent; send it again.",
+  fileAway: "The file could not be opened; try again in a while.",
   files: "The file was not accepted.",
+  bytes: "{size} kB",
   forget: "Forget this conversation",
   forgetSure: "Sure? Press again",
   forgotten: "This conversation is gone from this device.",
-  newer: "A new message is below",
 };
 
 const all = { fa, en };

@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,8 @@ from aiohttp.test_utils import TestServer
 
 import settings
 from bot import webchat
-from bot.webchat import Say
-from bot.webchat_hub import Patience
+from bot.webchat_frames import Say
+from bot.webchat_patrol import Patience
 from chatting import WebChat
 from house import house
 from services.publishing import tell
@@ -42,12 +43,9 @@ class Service:
         return Visitor(self.http, self.url, token=token)
 
 
-@pytest.fixture
-async def service(tmp_path: Path, http: ClientSession) -> AsyncIterator[Service]:
-    found = settings.load(
-        {"DATA_DIR": str(tmp_path), "WEBCHAT_VISITOR_RATE": "0", "WEBCHAT_ADDRESS_RATE": "0"}
-    )
-    async with house(found) as home:
+@asynccontextmanager
+async def serving_chats(folder: Path, http: ClientSession, **given: str) -> AsyncIterator[Service]:
+    async with house(settings.load({"DATA_DIR": str(folder), **given})) as home:
         tell(await home.publisher.publish())
         chat = WebChat.of(home, PATIENCE)
         assert chat is not None
@@ -57,6 +55,14 @@ async def service(tmp_path: Path, http: ClientSession) -> AsyncIterator[Service]
             await server.start_server()
             yield Service(str(server.make_url("")).rstrip("/"), chat, http)
             await server.close()
+
+
+@pytest.fixture
+async def service(tmp_path: Path, http: ClientSession) -> AsyncIterator[Service]:
+    """Without limits to how much is said."""
+    unlimited = {"WEBCHAT_VISITOR_RATE": "0", "WEBCHAT_ADDRESS_RATE": "0"}
+    async with serving_chats(tmp_path, http, **unlimited) as service:
+        yield service
 
 
 class Raw:
@@ -142,8 +148,8 @@ async def test_who_never_reads_is_cut_and_nobody_waits_for_them(service: Service
             await deaf.send('{"type": "ping"}')
 
     flooding = asyncio.create_task(flood())
-    dropped = service.hub.dropped
-    while service.hub.dropped == dropped:
+    dropped = service.chat.patrol.dropped
+    while service.chat.patrol.dropped == dropped:
         # Another window of the same visitor is answered all the while.
         assert (await owner.say("منو"))["type"] == "turn"
     assert await deaf.gone()
@@ -155,6 +161,27 @@ async def test_who_never_reads_is_cut_and_nobody_waits_for_them(service: Service
     assert again.seen == shown[-50:]
     for each in (owner, again):
         await each.go()
+
+
+@within(60)
+async def test_who_floods_and_never_reads_does_not_hold_up_the_end(
+    tmp_path: Path, http: ClientSession
+) -> None:
+    """Closing it in good form would wait for it."""
+    async with serving_chats(tmp_path, http) as service:
+        deaf = [Raw(service.url) for _each in range(4)]
+        for each in deaf:
+            await each.upgrade()
+            await each.send('{"type": "hello"}')
+        for _each in range(60):
+            await deaf[0].send('{"type": "ping"}')
+        while len(service.hub.sockets) > 3:
+            await asyncio.sleep(0.05)
+        await service.hub.close_all()
+        while service.hub.sockets:
+            await asyncio.sleep(0.05)
+        for each in deaf:
+            each.close()
 
 
 @within(60)

@@ -23,7 +23,7 @@ async def client() -> AsyncIterator[Client]:
         return web.Response(text="a socket")
 
     app = web.Application()
-    app.add_routes(routes(socket, Origins()))
+    app.add_routes(routes(socket, None, Origins()))
     async with TestClient(TestServer(app)) as client:
         yield client
 

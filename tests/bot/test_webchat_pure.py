@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import webchat
-from bot.webchat import BadFrame, BadMessage, Say, position_id, position_of
+from bot.webchat import BadFrame, BadMessage, position_id, position_of
+from bot.webchat_frames import Attached, Say
 from bot.webchat_limits import Addresses, Bucket, Limits, Rate, network
 from bot.webchat_tokens import LENGTH, LIFETIME, RENEWAL, Tokens, Visitor
 from engine.session import Session
@@ -166,8 +167,8 @@ def test_a_pressed_button_names_its_turn() -> None:
         (Say("a", ""), "empty"),
         (Say("a", " \n\t\x00 "), "empty"),
         (Say("a", "س" * 2_049), "too_long"),
-        (Say("a", "x", files=["1"] * 6), "files"),
-        (Say("a", "x", files=["../etc"]), "files"),
+        (Say("a", "x", files=[Attached("0" * 32)] * 6), "files"),
+        (Say("a", "x", files=[Attached("../etc")]), "files"),
     ],
 )
 def test_a_message_that_is_not_taken(said: Say, reason: str) -> None:

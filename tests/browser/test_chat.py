@@ -14,6 +14,7 @@ from aiohttp import ClientSession
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from services.handover_posts import ACCEPTED
+from tests.bot.test_webchat_uploads import PNG
 from tests.bot.visiting import Visitor
 from tests.browser.test_page import violations
 from tests.browser.wire import Shop, Wire
@@ -192,7 +193,9 @@ async def test_an_operator_answers_live(chat: Chat, shop: Shop, wire: Wire, chat
 async def test_what_is_pressed_by_keyboard(chat: Chat, shop: Shop, wire: Wire) -> None:
     page = chat.page
     await chat.open(shop.url)
-    await page.keyboard.press("Shift+Tab")  # From the line to the button of the greeting.
+    await chat.online()
+    await page.keyboard.press("Shift+Tab")  # From the line over the files to the button of the greeting.
+    await page.keyboard.press("Shift+Tab")
     await expect(page.get_by_role("button", name="شروع")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(chat.log).to_contain_text("پیگیری شکایت")
@@ -321,6 +324,31 @@ async def test_without_storage_it_lasts_as_long_as_the_page(chat: Chat, shop: Sh
     await chat.online()
     await chat.say("2", "شکایت خود را")
     assert await chat.said() == ["شکایت", "قطعی"]
+
+
+async def test_a_picture_is_sent_and_seen_again(chat: Chat, shop: Shop, wire: Wire) -> None:
+    page = chat.page
+    await chat.open(shop.url)
+    await chat.online()
+    async with page.expect_file_chooser() as chosen:
+        await page.get_by_role("button", name="فرستادن فایل").click()
+    await (await chosen.value).set_files({"name": "عکس.png", "mimeType": "image/png", "buffer": PNG})
+    sent = page.get_by_role("button", name="عکس.png")
+    await expect(sent).to_be_visible()
+    await expect(page.locator(".chat .row.bot:not(.greeting)")).not_to_have_count(0)
+    await chat.open(shop.url)
+    await sent.click()
+    picture = page.get_by_role("img", name="عکس.png")
+    await expect(picture).to_be_visible()
+    assert await picture.evaluate("picture => picture.decode().then(() => picture.naturalWidth)") == 1
+    # One that is no picture is told why, and is no message.
+    before = await chat.shown()
+    async with page.expect_file_chooser() as chosen:
+        await page.get_by_role("button", name="فرستادن فایل").click()
+    await (await chosen.value).set_files({"name": "a.png", "mimeType": "image/png", "buffer": b"MZ" * 100})
+    await expect(page.locator(".chat .notice")).to_be_visible()
+    assert await chat.shown() == before
+    assert await page.evaluate("window.hit") is None
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -118,7 +118,7 @@ class Shop:
         )
         policy = (
             f"default-src 'none'; script-src {self.chat}; style-src 'nonce-shop'; "
-            f"connect-src {self.chat} {self.chat.replace('http', 'ws', 1)}; "
+            f"connect-src {self.chat} {self.chat.replace('http', 'ws', 1)}; img-src blob:; "
             "require-trusted-types-for 'script'; trusted-types 'none'"
         )
         return web.Response(text=body, content_type="text/html", headers={"Content-Security-Policy": policy})
