@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,9 +34,12 @@ from records.signals import LocalSignals, OwnSignals, RedisSignals, Signals
 from records.vault import Vault
 from services import Services
 from services.calendar import Calendar
+from services.file_types import ENDINGS
+from services.files import FileLimits
 from services.handover_hours import BadHours, read_hours
 from services.identity import Registry
 from services.publishing import Publisher
+from services.subscribers import Trust
 from settings import RouteSettings, SettingError, Settings, SmppSettings
 
 HERE = Path(__file__).parent
@@ -128,6 +131,11 @@ async def house(settings: Settings) -> AsyncIterator[House]:
                 handover_hours=settings.handover_hours,
                 handover_patience=timedelta(seconds=settings.handover_patience),
                 carriers=carriers.usual(settings),
+                trust=Trust(
+                    proof=timedelta(days=settings.number_proof_days),
+                    silence=timedelta(days=settings.number_silence_days),
+                ),
+                file_limits=file_limits(settings),
             ),
             signals=signals,
             http=http,
@@ -135,6 +143,12 @@ async def house(settings: Settings) -> AsyncIterator[House]:
             registry=registry,
             wake=asyncio.Event(),
         )
+
+
+def file_limits(settings: Settings) -> FileLimits:
+    """Which files of people are taken."""
+    limits = FileLimits(most=settings.file_bytes, day=settings.file_day_bytes, pixels=settings.file_pixels)
+    return replace(limits, types=settings.file_types) if settings.file_types else limits
 
 
 def lines(settings: Settings, http: ClientSession) -> dict[str, Line]:
@@ -158,6 +172,11 @@ def prepare(settings: Settings) -> None:
         read_hours(settings.handover_hours)
     except BadHours as error:
         raise SettingError(f"HANDOVER_HOURS: {settings.handover_hours!r} is not {error}") from None
+    unknown = sorted(set(settings.file_types) - set(ENDINGS))
+    if unknown:
+        raise SettingError(
+            f"FILE_TYPES: {unknown[0]} cannot be told from other files; {', '.join(ENDINGS)} can"
+        )
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

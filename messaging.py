@@ -13,6 +13,7 @@ from telegram.error import TelegramError
 
 from bot.asides import Asides
 from bot.telegram_commands import commands
+from bot.telegram_files import Cabinet
 from bot.telegram_polling import Polling
 from bot.telegram_updates import Updates
 from bot.telegram_webhook import Registration, route, secret_of
@@ -64,6 +65,7 @@ class Bots:
             vault=home.vault,
             languages=home.languages,
             clock=now,
+            files=Cabinet(home.services.files, home.vault, now),
         )
         home.registry.register(updates)
         return cls(home, updates)

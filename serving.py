@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -26,6 +27,7 @@ from conversation.turns import Turns
 from conversation.unasked import Unasked
 from house import House, Refused, cancel, kept, layouts, now
 from messaging import Bots
+from records.unit import Unavailable
 from sending import dispatching
 from services.publishing import tell
 from settings import SettingError
@@ -65,7 +67,8 @@ async def serving(home: House) -> AsyncIterator[int]:
             raise Refused("no flow is published yet; run `server.py flows publish` first")
         follow = home.publisher.follow_folder if settings.embedded else home.publisher.follow_store
         handovers = Handovers(conversation, home.services.handover_desk, home.signals, now)
-        at_work = [asyncio.create_task(kept(work)) for work in (timers.run, handovers.run, follow)]
+        tidying = partial(tidy_files, home)
+        at_work = [asyncio.create_task(kept(work)) for work in (timers.run, handovers.run, follow, tidying)]
         stack.push_async_callback(cancel, at_work)
         bots = Bots.of(home, conversation)
         texting = Texting.of(home, conversation)
@@ -99,6 +102,18 @@ async def serving(home: House) -> AsyncIterator[int]:
         gc.set_threshold(50_000, 20, 100)
         assert runner.addresses
         yield int(runner.addresses[0][1])
+
+
+async def tidy_files(home: House) -> None:
+    """Every hour, takes away files that no conversation took. Several processes may do it."""
+    while True:
+        try:
+            swept = await home.services.files.sweep(now())
+            if swept:
+                log.info("files that nobody took are gone", count=swept)
+        except Unavailable:
+            log.warning("files wait for the database")
+        await asyncio.sleep(3_600)
 
 
 def conversation_of(home: House, chat: WebChat | None = None) -> Conversation:

@@ -171,6 +171,13 @@ def _rate(value: str) -> float:
     return number
 
 
+def _media_types(value: str) -> tuple[str, ...]:
+    types = tuple(part.strip() for part in value.split(","))
+    if not all(re.fullmatch(r"[a-z]+/[a-z0-9.+-]+", each) for each in types):
+        raise ValueError("a list of media types, such as image/jpeg,application/pdf")
+    return types
+
+
 def _webhook_secret(value: str) -> str:
     # What Telegram allows in it; in a path nothing of this needs an escape.
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", value):
@@ -363,6 +370,25 @@ class Settings:
         _seconds,
         "seconds without a sign of life after which an operator's conversations are queued again",
     )
+
+    number_proof_days: int = setting(
+        180,
+        _whole(1, 3_650),
+        "days that a chat may show what came by a number, after the person proved the number from it",
+    )
+    number_silence_days: int = setting(
+        365,
+        _whole(30, 3_650),
+        "days without a contact from a number after which who uses it next may be somebody else",
+    )
+    file_bytes: int = setting(5_000_000, _whole(1_000, 20_000_000), "bytes of one file that people send")
+    file_day_bytes: int = setting(
+        25_000_000, _whole(1_000, 10_000_000_000), "bytes of files from one address in 24 hours"
+    )
+    file_types: tuple[str, ...] = setting(
+        (), _media_types, "types of files that are taken; by default photos, sound and PDF"
+    )
+    file_pixels: int = setting(50_000_000, _whole(1_000, 1_000_000_000), "pixels of a photo, by its header")
 
     webchat: bool | None = setting(
         None, _switch, "whether there is a web chat at /chat; by default only in the embedded default"
