@@ -107,6 +107,7 @@ def queue(
             "idempotency_key": idempotency_key,
             "channel": channel,
             "class": klass,
+            "route": route,
             "party": vault.index(kind, to),
             "sealed": vault.seal(_encoder.encode(Content(to, subject, body, payload, route)), _context(id)),
             "status": "queued",

@@ -180,6 +180,7 @@ outbox = Table(
     Column("idempotency_key", String(64), unique=True),
     Column("channel", String(16), nullable=False),
     Column("class", String(16), nullable=False),  # otp, service, bulk
+    Column("route", String(32), nullable=False, default=""),  # The bot that sends it.
     Column("party", Id, nullable=False, index=True),
     Column("sealed", LargeBinary, nullable=False),  # records.outbox.Content
     Column("status", String(16), nullable=False),

@@ -49,6 +49,7 @@ class Outbox:
         klass: str = "service",
         to: str = "+989121234567",
         minutes: float = 60,
+        route: str = "",
         sender: bytes = OURSELVES,
     ) -> str:
         """Queues one message; its tracking number."""
@@ -63,6 +64,7 @@ class Outbox:
             to=to,
             subject="موضوع",
             body=body,
+            route=route,
             lifetime=timedelta(minutes=minutes),
             sender=sender,
         )

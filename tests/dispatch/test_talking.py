@@ -172,6 +172,21 @@ async def test_what_can_never_go_does_not_hold_up_what_is_behind_it(outbox: Outb
         assert await closed(outbox, *trackings) == ["failed", "blocked", "sent"]
 
 
+async def test_one_bot_that_is_refused_holds_up_no_other(outbox: Outbox) -> None:
+    """Also with a person who talks with both."""
+
+    async def one_refused(outgoing: Outgoing) -> Outcome:
+        if outgoing.route == "telegram":
+            return Misconfigured("401", retry_after=timedelta(seconds=60))
+        return Accepted()
+
+    refused = await outbox.add("a", channel="telegram", to="1", route="telegram")
+    async with talking(outbox, Correspondent(one_refused)):
+        await until(lambda: _put_off(outbox, refused))
+        other = await outbox.add("b", channel="telegram", to="1", route="telegram-shop")
+        assert await closed(outbox, other) == ["sent"]
+
+
 async def test_a_provider_that_fails_is_ambiguous(outbox: Outbox) -> None:
     fails = [True]
 

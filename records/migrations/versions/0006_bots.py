@@ -21,6 +21,9 @@ def upgrade() -> None:
         sa.Column("until", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_leases"),
     )
+    op.add_column(
+        "outbox", sa.Column("route", sa.String(length=32), nullable=False, server_default="")
+    )
     op.add_column("addresses", sa.Column("blocked_at", sa.BigInteger(), nullable=True))
     for name, columns in (
         ("ix_outbox_talking", ["class", "due_at", "id"]),
@@ -40,4 +43,5 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_talking_party", "outbox")
     op.drop_index("ix_outbox_talking", "outbox")
     op.drop_column("addresses", "blocked_at")
+    op.drop_column("outbox", "route")
     op.drop_table("leases")
