@@ -25,6 +25,7 @@ from dispatch.errors import (
     Rejected,
     Throttled,
     Unreachable,
+    Unroutable,
     Unsubscribed,
 )
 from dispatch.provider import Accepted, Credit, Found, Outcome, Outgoing, Receipt
@@ -66,7 +67,7 @@ ERRORS: Mapping[int, type[DispatchError]] = {
     24: Rejected,  # id
     25: Misconfigured,  # method
     27: Unsubscribed,  # on the operator's blacklist
-    28: Rejected,  # numbers like it are closed
+    28: Unroutable,  # numbers like it are closed here
     29: Misconfigured,  # address of ours
     30: Rejected,  # too many parts
     31: Rejected,  # JSON
