@@ -281,15 +281,29 @@ def render(reply: Reply, caller: Caller) -> Sequence[Parcel]:
     if reply.note and PLATFORMS[caller.channel].marks:
         parcels.append(_mark(reply.note))
     buttons = reply.replies and (screen.options or screen.ways)
+    contact = screen.asks if reply.replies and screen.asks and screen.asks.key == "contact" else None
     parts = split((buttons and screen.body) or screen.text, MESSAGE_UNITS)
     parcels += [Parcel(part) for part in parts[:-1]]
-    if buttons:
+    if contact is not None:
+        payload = msgspec.json.encode({"method": "sendMessage", "reply_markup": _sharing(reply, contact)})
+        parcels.append(Parcel(parts[-1], payload))
+    elif buttons:
         keyboard = {"inline_keyboard": _rows(reply)}
         payload = msgspec.json.encode({"method": "sendMessage", "reply_markup": keyboard})
         parcels.append(Parcel(parts[-1], payload))
     else:
         parcels.append(Parcel(parts[-1]))
     return parcels
+
+
+def _sharing(reply: Reply, contact: Option) -> dict[str, Any]:
+    """A keyboard in the place of the letters: only such a one can ask for the person's number. The ways out
+    stand in it as words, which are understood as well."""
+    order = -1 if reply.language in RIGHT_TO_LEFT else 1
+    rows: list[list[dict[str, Any]]] = [[{"text": contact.label, "request_contact": True}]]
+    if reply.screen.ways:
+        rows.append([{"text": way.label} for way in reply.screen.ways][::order])
+    return {"keyboard": rows, "one_time_keyboard": True, "resize_keyboard": True}
 
 
 def _rows(reply: Reply) -> list[list[dict[str, str]]]:

@@ -43,8 +43,18 @@ from engine.needs import FAILED, HAND_OVER, SLOW
 from engine.pages import Page
 from engine.session import Frame, Session, Value
 from engine.show import joined, look_up, pages_of, render
-from engine.turn import Input, Language, Met, Need, Screen, Turn
-from engine.words import GIVEN_UP, NOT_SAID, TIME_IS_OVER, TOO_LONG, UNKNOWN_CODE, WRONG_ANSWER, WRONG_CHOICE
+from engine.turn import Input, Language, Met, Need, Option, Screen, Turn
+from engine.words import (
+    GIVEN_UP,
+    NOT_SAID,
+    SEND_FILE,
+    SHARE_NUMBER,
+    TIME_IS_OVER,
+    TOO_LONG,
+    UNKNOWN_CODE,
+    WRONG_ANSWER,
+    WRONG_CHOICE,
+)
 
 MAIN = "main"
 RESUME = "resume"
@@ -249,8 +259,8 @@ class _Walk:
     def shared(self, state: State, number: str) -> None:
         """A number of the person's own: an answer where one is asked for, and else they want it linked."""
         opened = self.library.find(NUMBER)
-        asked = isinstance(state, Ask) and state.check is not None and state.check.kind == MOBILE
-        if opened is None or asked or not isinstance(state, Waiting):
+        wanted = isinstance(state, Ask) and state.check is not None and state.check.kind == MOBILE
+        if opened is None or wanted or not isinstance(state, Waiting):
             self.answer(number)
             return
         history.remember(self.session, 0)
@@ -492,7 +502,8 @@ class _Walk:
         page = pages[session.page]
         ways = page.ways if self.layout.buttons else ()
         state = self.state
-        screen = Screen(page.text, page.body, page.options, session.page, len(pages), ways, asks(state))
+        asks = asked(state, self.language) if self.layout.buttons else None
+        screen = Screen(page.text, page.body, page.options, session.page, len(pages), ways, asks)
         if isinstance(state, Waiting):
             expires = state.after or self.flow.expires or self.layout.expires or limits.EXPIRES
             self.session.due = self.now.timestamp() + expires
@@ -505,10 +516,10 @@ class _Walk:
         return Turn(screen, False, tuple(self.trail), outcome, self.secret)
 
 
-def asks(state: State) -> str:
+def asked(state: State, language: Language) -> Option | None:
     """What else than words and options a state takes (``Screen.asks``)."""
     if isinstance(state, Menu | Ask) and state.files:
-        return "file"
+        return Option("file", language.translate(SEND_FILE))
     if isinstance(state, Ask) and state.check is not None and state.check.kind == MOBILE:
-        return "contact"
-    return ""
+        return Option("contact", language.translate(SHARE_NUMBER))
+    return None

@@ -62,7 +62,8 @@ class Screen(msgspec.Struct, frozen=True, array_like=True):
     """What the person sees. ``text`` is complete for a channel of bare text: the page's part of the words,
     its numbered options and its navigation. ``body``, ``options`` and ``ways`` (the navigation) are the same
     in parts, for channels that have buttons; ``ways`` is empty on others. ``asks`` is what else than words
-    and options would be an answer: ``contact`` (the person's own number), ``file``, or nothing."""
+    and options is an answer, with what a button for it says: ``contact``, the person's own number, or
+    ``file``."""
 
     text: str
     body: str
@@ -70,7 +71,7 @@ class Screen(msgspec.Struct, frozen=True, array_like=True):
     page: int = 0
     pages: int = 1
     ways: tuple[Option, ...] = ()
-    asks: str = ""
+    asks: Option | None = None
 
 
 class Turn(msgspec.Struct, frozen=True):

@@ -11,6 +11,10 @@ BACK = _("بازگشت")
 HOME = _("منو")
 MORE = _("ادامه")
 
+# What buttons say for answers that are no words.
+SHARE_NUMBER = _("فرستادن شماره من")
+SEND_FILE = _("فرستادن فایل")
+
 WRONG_CHOICE = _("این گزینه نیست. شماره یکی از گزینه‌ها را بفرستید.")
 WRONG_ANSWER = _("این پاسخ پذیرفته نشد. دوباره بنویسید.")
 TOO_LONG = _("پاسخ بلندتر از اندازه است. کوتاه‌تر بنویسید.")

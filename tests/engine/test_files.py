@@ -8,7 +8,7 @@ import pytest
 from engine.channels import CHANNELS
 from engine.files import REFUSALS, explain, together
 from engine.needs import TAKE
-from engine.turn import Input, Met, Need
+from engine.turn import Input, Met, Need, Option
 from tests.engine.walking import Plain, Walker, library
 
 CHAT = CHANNELS["telegram"]
@@ -77,7 +77,7 @@ def test_a_file_is_an_answer() -> None:
     person.dial("شروع")
     assert person.say("1").startswith("عکسی دارید؟")
     assert person.turn is not None
-    assert person.turn.screen.asks == "file"
+    assert person.turn.screen.asks == Option("file", "فرستادن فایل")
     assert [option.label for option in person.turn.screen.options] == ["ندارم"]
     assert sends(person, "image-1").startswith("باز هم؟")
     assert person.session.frames[-1].variables["files"] == "image-1"
@@ -112,7 +112,7 @@ def test_a_question_that_takes_a_file_only() -> None:
     person.say("متن")
     assert person.say("سلام سلام").startswith("صدایتان را بفرستید.")
     assert person.turn is not None
-    assert person.turn.screen.asks == "file"
+    assert person.turn.screen.asks == Option("file", "فرستادن فایل")
     wanted = "یک پیام صوتی بفرستید.\nصدایتان را بفرستید."
     assert person.say("audio-1").startswith(wanted), "what is typed is no file"
     assert person.session.attempts == 1
@@ -190,7 +190,7 @@ def test_a_number_of_ones_own_answers_where_it_is_asked_for() -> None:
     person = walker(NUMBER)
     person.dial("شماره")
     assert person.turn is not None
-    assert person.turn.screen.asks == "contact"
+    assert person.turn.screen.asks == Option("contact", "فرستادن شماره من")
     assert person.give(Input("text", "+989121234567", contact="+989121234567")) == "+989121234567"
 
 
