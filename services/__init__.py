@@ -111,6 +111,7 @@ class Services:
                 database=database,
                 vault=vault,
                 callbacks=callbacks,
+                complaints=complaints,
                 hours=Hours(calendar, read_hours(handover_hours)),
                 postbox=postbox,
             ),

@@ -200,9 +200,11 @@ class Complaints:
             raise OtherPerson
         return found.number, found.id
 
-    def joined(self, unit: Unit, complaint: bytes, now: datetime, operator: str) -> None:
+    def joined(
+        self, unit: Unit, complaint: bytes, now: datetime, author: str, operator: str | None = None
+    ) -> None:
         """Notes that a thread joined a complaint: what is said there is a part of its story from then on."""
-        self._casebook.keep(unit, complaint, now, "operator", "joined", "", operator)
+        self._casebook.keep(unit, complaint, now, author, "joined", "", operator)
 
     async def answer(self, number: str, *, operator: str, text: str, revision: int, now: datetime) -> None:
         """Answers the person. A short answer goes out whole; of a long one the person is told where to read

@@ -19,6 +19,8 @@ from records.threads import Thread, Where
 from records.unit import Unit
 from records.vault import Vault
 from services.callbacks import Callbacks
+from services.complaint_rules import UnknownComplaint, Unproved
+from services.complaints import Complaints
 from services.handover_hours import Hours
 from services.handover_posts import Line, Postbox
 from services.subscribers import Person
@@ -47,11 +49,19 @@ class Waiting:
 
 class Handover:
     def __init__(
-        self, *, database: Database, vault: Vault, callbacks: Callbacks, hours: Hours, postbox: Postbox
+        self,
+        *,
+        database: Database,
+        vault: Vault,
+        callbacks: Callbacks,
+        complaints: Complaints,
+        hours: Hours,
+        postbox: Postbox,
     ) -> None:
         self._database = database
         self._vault = vault
         self._callbacks = callbacks
+        self._complaints = complaints
         self._hours = hours
         self._postbox = postbox
 
@@ -70,9 +80,11 @@ class Handover:
         topic: str,
         live: bool = False,
         route: str = "",
+        complaint: str | None = None,
     ) -> Waiting | None:
         """Puts the person into the queue, or where nobody can wait (not ``live``: None) asks for a call; one
-        that waits already is enough in both. ``topic`` is for the operator."""
+        that waits already is enough in both. ``topic`` is for the operator. ``complaint`` is the number of
+        the one that it is about, which the thread joins if it is the person's own."""
         if not live:
             await self._callbacks.ask(unit, person, now=now, topic=topic, time_of_day="any")
             return None
@@ -85,6 +97,8 @@ class Handover:
         elif found.session != person.session:
             # A new dialog of the same chat: it goes on here, and what happens is told to it.
             records.set_values(unit, found, {"session": person.session, "language": person.language})
+        if complaint is not None:
+            await self._join(unit, person, found, now, complaint)
         place = 0
         if found.state == "waiting":
             place = await records.ahead(self._database, found.queued_at, found.id) + 1
@@ -167,6 +181,19 @@ class Handover:
         found = await records.live(self._database, party, route)
         left = None if found is None else as_left_by(unit, threads, found)
         return None if left is None or left.state == "closed" else left
+
+    async def _join(self, unit: Unit, person: Person, found: Thread, now: datetime, number: str) -> None:
+        """Joins the thread to the person's complaint; where it is nobody's or not yet proved to be theirs, it
+        stays as it is."""
+        try:
+            complaint = await self._complaints.find(unit, person, number)
+            number, row = await self._complaints.joinable(unit, complaint.subscriber, complaint.number)
+        except (UnknownComplaint, Unproved):
+            return
+        if found.complaint != row:
+            records.set_values(unit, found, {"complaint": row})
+            self._postbox.write(unit, found, now, "person", "joined", number)
+            self._complaints.joined(unit, row, now, "person")
 
     async def _forgive(self, unit: Unit, session: bytes) -> None:
         """What became of an earlier thread of this session must not be taken for what becomes of the next."""

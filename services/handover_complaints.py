@@ -64,4 +64,4 @@ class HandoverComplaints:
     ) -> None:
         records.set_values(unit, found, {"complaint": complaint})
         self._postbox.write(unit, found, now, "operator", "joined", number, operator=operator)
-        self._complaints.joined(unit, complaint, now, operator)
+        self._complaints.joined(unit, complaint, now, "operator", operator)

@@ -30,10 +30,12 @@ async def look_out(turn: NeedContext, arguments: Mapping[str, Value]) -> Met:
 REQUEST = NeedSpec(
     HAND_OVER,
     fa="گفتگو را به کارشناس می‌سپارد. place نوبت شخص در صف است و اگر کارشناس پیش‌تر آمده باشد 0. در USSD و "
-    "پیامک درخواست تماس می‌شود، چون آنجا نمی‌شود منتظر ماند؛ آنجا place خالی است.",
+    "پیامک درخواست تماس می‌شود، چون آنجا نمی‌شود منتظر ماند؛ آنجا place خالی است. با complaint گفتگو به آن "
+    "شکایت می‌پیوندد.",
     en="Hands the conversation to an operator. `place` is the person's place in the queue, 0 when one has "
-    "come. On USSD and SMS it becomes a call-back, since nobody can wait there, and `place` is empty.",
-    arguments={"topic": True, "live": False},
+    "come. On USSD and SMS it becomes a call-back, since nobody can wait there, and `place` is empty. It "
+    "joins the complaint with the number `complaint`.",
+    arguments={"topic": True, "live": False, "complaint": False},
     outcomes={"accepted": ("place",)},
     writes=True,
 )
@@ -47,6 +49,7 @@ async def request_handover(turn: NeedContext, arguments: Mapping[str, Value]) ->
         topic=text_of(arguments, "topic"),
         live=arguments.get("live") is True,
         route=turn.route,
+        complaint=optional_text_of(arguments, "complaint"),
     )
     return Met("accepted", {"place": None if waiting is None else waiting.place})
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from records import threads as records
 from records.ids import new_id
@@ -579,3 +579,45 @@ async def test_a_message_leaves_with_its_post_or_not_at_all(desk: Desk) -> None:
     with pytest.raises(Conflict):
         await desk.committer.commit(unit)
     assert len(await desk.database.read(select(outbox))) == before
+
+
+async def test_the_person_names_the_complaint(desk: Desk) -> None:
+    person, other = await someone(desk), await someone(desk, "888")
+    number = await complaint_of(desk, person)
+
+    async def named(who: Person, number: str) -> Waiting:
+        waiting = await desk.turn(
+            lambda unit: desk.services.handover.request(
+                unit, who, now=desk.now, topic="complaint", live=True, route="telegram", complaint=number
+            )
+        )
+        assert waiting is not None
+        return waiting
+
+    thread = (await named(person, f"{number[:4]}-{number[4:]}")).thread
+    assert await named(person, number) == Waiting(thread, 1)
+    await say(desk, person, "خبری نشد؟")
+    found, story = await desk.services.complaints.read(number)
+    assert (await desk.services.handover_desk.read(thread))[0].complaint == found.id
+    assert [word.text for word in story if word.kind == "chat"] == ["خبری نشد؟"]
+    assert [word.author for word in story if word.kind == "joined"] == ["person"]
+    # Somebody else's, or none at all, is joined by nobody; the operator comes all the same.
+    for wrong in (number, "12345678", "no number"):
+        waiting = await named(other, wrong)
+        assert (await desk.services.handover_desk.read(waiting.thread))[0].complaint is None
+
+
+async def test_the_operator_hears_of_what_did_not_arrive(desk: Desk) -> None:
+    thread = await open_thread(desk, await someone(desk))
+    service = desk.services.handover_desk
+    await service.say(thread, operator="sara", text="هستید؟", now=desk.now, key=KEY)
+    assert await service.undelivered(thread) == []
+    await desk.database.transaction(
+        lambda connection: connection.execute(
+            update(outbox)
+            .where(outbox.c.idempotency_key.is_not(None))
+            .values(status="blocked", finished_at=desk.now)
+        )
+    )
+    lost = await service.undelivered(thread)
+    assert [(line.text, status) for line, status in lost] == [(ACCEPTED, "blocked"), ("هستید؟", "blocked")]

@@ -80,6 +80,7 @@ async def test_outside_of_hours_a_time_is_promised(desk: Desk) -> None:
         database=desk.database,
         vault=desk.vault,
         callbacks=desk.services.callbacks,
+        complaints=desk.services.complaints,
         hours=hours(OFFICE),
         postbox=postbox,
     )
