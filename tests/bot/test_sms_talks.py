@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from engine.alphabet import parts
 from records.database import Database
-from records.tables import complaints, consents, inbox, outbox, sessions, turns
+from records.tables import complaints, consents, inbox, outbox, sessions
 from tests.bot.sms_people import LINE, PATH, Texter, count, records, worked, written
 from tests.faults.ledger import complaint_number
 from tests.running import SECRET, Phone, Server, within
@@ -70,8 +70,9 @@ async def test_a_complaint(someone: Someone, database: Database) -> None:
     assert (session.channel, session.route, session.outcome) == ("sms", f"sms-{LINE}", "done")
     assert (await sara.say("سلام")).startswith(MENU), "the next dialog begins by itself"
     sent = await database.read(select(outbox).where(outbox.c.party == session.party))
-    assert [row.parts for row in sent] == [1, 1, 1, 1, 1, 1, 1] or max(row.parts for row in sent) <= 2
-    assert all(parts(message["body"]) <= 2 for message in await sara.messages())
+    bodies = [message["body"] for message in await sara.messages()]
+    assert sorted(row.parts for row in sent) == sorted(parts(body) for body in bodies), "each is counted"
+    assert max(row.parts for row in sent) <= 2
     assert {*await worked(database)} == {"answered"}
     kept = await database.read(select(inbox.c.sealed).where(inbox.c.party == session.party))
     assert len(kept) == 6
@@ -127,15 +128,9 @@ async def test_messages_are_answered_in_the_order_of_their_arrival(
     assert await sara.send("2", "900001") == 200
     assert await sara.send(WORDS, "900002") == 200
     screens = await sara.answers(3)
+    assert [screen[:9] for screen in screens] == ["ثبت شکایت", "شکایت خود", "شکایت شما"]
     await worked(database)
-    [session] = await database.read(
-        select(sessions.c.id).where(sessions.c.party.in_(
-            select(inbox.c.party).order_by(inbox.c.id.desc()).limit(1)
-        ))
-    )  # fmt: skip
-    assert {screen[:9] for screen in screens} == {"ثبت شکایت", "شکایت خود", "شکایت شما"}
-    steps = await database.read(select(turns.c.sequence).where(turns.c.session == session.id))
-    assert len(steps) == 3
+    assert len(await sara.messages()) == 3
 
 
 @within(30)
@@ -290,7 +285,8 @@ async def test_a_newcomer_can_close_the_line(someone: Someone, database: Databas
     answer = await sara.say("لغو")
     assert answer == "دیگر پیام تبلیغاتی برای شما نمی‌فرستیم.\nعضویت دوباره: ۱۲"
     assert parts(answer) == 1
-    assert not await database.read(select(sessions.c.id).where(sessions.c.code == "2002"))
+    [wish] = await database.read(select(inbox.c.party).order_by(inbox.c.id.desc()).limit(1))
+    assert not await database.read(select(sessions.c.id).where(sessions.c.party == wish.party)), "no dialog"
     assert (await sara.say("12")).startswith(STARTED)
 
 
@@ -318,6 +314,6 @@ async def test_an_open_dialog_has_what_it_waits_for_and_the_rule_the_rest(
 async def test_the_confirmation_is_in_the_persons_language(someone: Someone) -> None:
     sara = someone("2004")
     await sara.say("زبان")
-    assert "Language" in await sara.say("English") or True
+    assert (await sara.say("English")).isascii()
     assert (await sara.say("11")).startswith("You will get no more")
     assert (await sara.say("12")).startswith("You will get advertising")
