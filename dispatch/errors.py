@@ -6,6 +6,7 @@ DispatchError
 │   └── Away        nobody is there at all: again later, and the wait costs no attempt
 ├── Ambiguous       it may have gone: again where that is safe, else by the message's class
 ├── Rejected        never again: this message
+│   └── Nobody      and nothing else to this address for a long time
 ├── Unroutable      never again here: another provider may carry it
 ├── Unsubscribed    never again: this person
 └── Misconfigured   not before somebody repairs the provider
@@ -51,6 +52,10 @@ class Ambiguous(DispatchError):
 
 class Rejected(DispatchError):
     """The provider will never take this message: a wrong address, or content that it does not allow."""
+
+
+class Nobody(Rejected):
+    """There is no such address: nobody has the number, or the mailbox does not exist."""
 
 
 class Unroutable(DispatchError):

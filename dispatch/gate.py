@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from dispatch.provider import Outgoing
+from dispatch.provider import Outcome, Outgoing
 from records.claims import Claimed
 
 
@@ -42,6 +42,9 @@ class Gate(Protocol):
     ) -> Mapping[bytes, Verdict]:
         """By message id; a message that is not named goes as it is. Raises ``Unavailable``."""
 
+    async def told(self, batch: Sequence[tuple[Claimed, Outcome]], now: datetime) -> None:
+        """What became of messages that went nowhere, to learn from. Never raises."""
+
 
 class Open:
     """Everything goes."""
@@ -50,3 +53,6 @@ class Open:
         self, batch: Sequence[tuple[Claimed, Outgoing]], now: datetime
     ) -> Mapping[bytes, Verdict]:
         return {}
+
+    async def told(self, batch: Sequence[tuple[Claimed, Outcome]], now: datetime) -> None:
+        pass

@@ -16,7 +16,7 @@ import structlog
 
 from dispatch.carriers import Carriers
 from dispatch.charging import Charger
-from dispatch.errors import Ambiguous, DispatchError, Misconfigured
+from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Nobody, Unsubscribed
 from dispatch.gate import Gate, Instead, Later, Never
 from dispatch.limits import Limits
 from dispatch.opening import opened
@@ -244,6 +244,13 @@ class Rounds:
             part = [each for each in part if now < each.claimed.expires_at]
             outcomes = await self._outcomes(provider, [each.outgoing for each in part]) if part else []
             now = self._clock()
+            final = [
+                (each.claimed, outcome)
+                for each, outcome in zip(part, outcomes, strict=True)
+                if isinstance(outcome, Unsubscribed | Nobody)
+            ]
+            if final:
+                await self._gate.told(final, now)
             for each, outcome in zip(part, outcomes, strict=True):
                 self._heed(lane, provider, each.claimed, outcome, now)
                 end = self._decided(provider, each, outcome, now)
