@@ -4,7 +4,8 @@ SMPP does not tell. A deliver_sm that comes again may have another sequence numb
 "1" to the next look alike. What does tell is whether the SMSC took the screen in between: nobody answers a
 screen that has not been shown. So the inputs of a dialog are numbered here: one that is the same as the last
 while its screen has not been taken has the last one's number, and the conversation shows the stored screen
-for it.
+for it. Some SMSCs say only late that they took a screen, but none brings what was acknowledged again, but for
+what crosses the acknowledgement on its way: ``CROSSING`` after it the next input is another one in any case.
 
 Losing this memory loses nothing. Of a dialog that is not known here (the process is new), or whose session
 broke after its last input, an input that is the same as the last is ``doubtful``: the conversation takes it
@@ -15,6 +16,7 @@ twice.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from secrets import token_hex
@@ -26,6 +28,7 @@ from conversation.incoming import Caller
 from smpp.delivery import Delivery, Link
 
 DIALOGS = 50_000  # Kept in memory, those used last.
+CROSSING = 0.5  # Seconds; less than a person takes to read a screen and answer it.
 RECENT = 4  # Deliveries of a dialog that are known by their sequence number.
 
 
@@ -39,12 +42,14 @@ class Shared(Protocol):
 
 class Mark(msgspec.Struct, array_like=True):
     """The last input of a dialog. ``life`` is another one each time that a dialog begins or is met anew.
-    ``shown``: the SMSC took its screen."""
+    ``shown``: the SMSC took its screen. ``acknowledged``: when it was told that the input is durable, in
+    seconds since 1970, 0 before that."""
 
     life: str
     number: int
     digest: bytes
     shown: bool = False
+    acknowledged: float = 0.0
 
 
 class _Local:
@@ -75,10 +80,12 @@ class Dialogs:
         shared: Shared | None = None,
         name: Callable[[Caller], bytes] | None = None,
         life: Callable[[], str] = lambda: token_hex(4),
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._shared = shared
         self._name = name
         self._life = life
+        self._clock = clock
         self._known: OrderedDict[tuple[str, str], _Local] = OrderedDict()
 
     def __len__(self) -> int:
@@ -106,10 +113,17 @@ class Dialogs:
                 return _met(Mark(mark.life, number, digest))
         broken = local is not None and not local.link.alive
         again = digest == mark.digest
-        if not again or mark.shown:
+        if not again or self._answered(mark):
             mark = Mark(mark.life, mark.number + 1, digest)
         self._note(caller, mark, delivery, recent)
         return _met(mark, doubtful=again and broken)
+
+    def acknowledged(self, caller: Caller, number: int) -> None:
+        """The SMSC was told that this input is durable."""
+        local = self._known.get(_key(caller))
+        if local is not None and local.mark.number == number:
+            local.mark.acknowledged = self._clock()
+            self._keep(caller, local)
 
     def shown(self, caller: Caller, number: int) -> None:
         """The SMSC took the screen of this input."""
@@ -121,6 +135,11 @@ class Dialogs:
     def forget(self, caller: Caller) -> None:
         """The dialog is over. What others remember of it is of no more use, and does no harm."""
         self._known.pop(_key(caller), None)
+
+    def _answered(self, mark: Mark) -> bool:
+        """Whether the next input can be an answer to this one's screen."""
+        told = mark.acknowledged
+        return mark.shown or (told > 0 and self._clock() - told > CROSSING)
 
     def _note(
         self,

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from conversation.incoming import Caller, Departure, Incoming
+from smpp.backoff import Backoff
 from smpp.connection import Connection
 from smpp.delivery import Delivery
 from smpp.endpoint import BindKind, Endpoint, Timing
@@ -21,7 +22,7 @@ from smpp.errors import OK, PERMANENT, TEMPORARY, NoAnswer, NotSent, Refused
 from smpp.pdu import Message
 from ussd import smpp
 from ussd.door import Conversation
-from ussd.exchange import BadRequest, Reason, Route
+from ussd.exchange import BadRequest, Route
 from ussd.smpp_dialogs import Dialogs, Shared
 from ussd.smpp_vendors import Vendor
 
@@ -46,6 +47,7 @@ class SmppDoor:
         binds: Sequence[BindKind] = ("transceiver",),
         window: int = 10,
         timing: Timing | None = None,
+        backoff: Callable[[], Backoff] = Backoff,
         shared: Shared | None = None,
         name: Callable[[Caller], bytes] | None = None,
     ) -> None:
@@ -54,7 +56,9 @@ class SmppDoor:
         self._vendor = vendor
         self._peer = endpoint.host
         self._dialogs = Dialogs(shared, name)
-        self.connection = Connection(endpoint, binds, self._take, window=window, timing=timing)
+        self.connection = Connection(
+            endpoint, binds, self._take, window=window, timing=timing, backoff=backoff
+        )
 
     async def __aenter__(self) -> SmppDoor:
         await self.connection.__aenter__()
@@ -92,14 +96,14 @@ class SmppDoor:
         screen = smpp.render(reply, delivery.message, self._route, self._vendor)
         if self._vendor.order == "acknowledge":
             delivery.acknowledge()
+            self._dialogs.acknowledged(caller, number)
         failure = await self._show(delivery, screen)
         if failure is None:
             self._dialogs.shown(caller, number)
         elif failure == "unsent" and not delivery.acknowledged:
             delivery.acknowledge(TEMPORARY)  # It comes again by the next bind, and the screen is stored.
         elif failure != "unknown":
-            reason: Reason = "failed"
-            await self._conversation.depart(Departure(caller, reason, delivery.raw))
+            await self._conversation.depart(Departure(caller, "failed", delivery.raw))
         delivery.acknowledge(OK)
 
     async def _show(self, delivery: Delivery, screen: Message) -> str | None:

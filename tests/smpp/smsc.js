@@ -147,6 +147,7 @@ function connected(socket) {
 const orders = {
   plan: (order) => Object.assign(plan, order.plan),
   deliver: (order) => deliver(order.name, order),
+  forget: (order) => [...pending.keys()].forEach((name) => name.startsWith(order.prefix) && pending.delete(name)),
   drop: (order) => sessions.forEach((one, name) => (order.via && order.via !== name) || one.socket.destroy()),
   raw: (order) => sessions.forEach((one) => one.socket.socket.write(Buffer.from(order.hex, 'hex'))),
   unbind: () => sessions.forEach((one) => one.socket.unbind(() => tell('unbound', {}))),

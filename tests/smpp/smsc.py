@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,12 +63,16 @@ class Smsc:
 
     async def wait(self, event: str, count: int = 1, **like: Any) -> list[Event]:
         """Waits until so much of this kind has happened."""
+        await self.until(lambda: len(self.of(event, **like)) >= count, f"{count} × {event} {like}")
+        return self.of(event, **like)
+
+    async def until(self, found: Callable[[], bool], what: str) -> None:
+        """Waits for what happens here to be so."""
         try:
             async with asyncio.timeout(PATIENCE), self.changed:
-                await self.changed.wait_for(lambda: len(self.of(event, **like)) >= count)
+                await self.changed.wait_for(found)
         except TimeoutError:
-            raise AssertionError(f"no {count} × {event} {like} in {self.events[-20:]}") from None
-        return self.of(event, **like)
+            raise AssertionError(f"no {what} in {self.events[-20:]}") from None
 
     async def listen(self) -> None:
         assert self.process.stdout is not None
