@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from records.tariffs import Tariff
 from services.tariff_file import day, line_of, numbers_of, read_tariffs
-from services.tariff_table import BadTariffs
+from services.tariff_table import BadTariffs, following
 
 # 1 Farvardin 1405 began on 20 March 2026 at 20:30 UTC.
 NOWRUZ = datetime(2026, 3, 20, 20, 30, tzinfo=UTC)
@@ -124,3 +125,11 @@ def test_words() -> None:
     assert line_of("+98 3000 505") == line_of("983000505") == line_of("3000505") == "3000505"
     assert numbers_of("0912") == numbers_of("+98912") == numbers_of("0098912") == "+98912"
     assert numbers_of("+44") == numbers_of("0044") == "+44"
+
+
+def test_the_example_of_the_page_is_a_file_of_tariffs(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "administration.md").read_text("utf-8")
+    [example] = re.findall(r"```yaml\n(prices:.*?)```", page, re.DOTALL)
+    tariffs = read(tmp_path, example)
+    assert len(tariffs) == 8
+    assert following([], tariffs, NOWRUZ).added
