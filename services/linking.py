@@ -23,9 +23,11 @@ from datetime import datetime
 import structlog
 
 from records import subscribers as records
+from records.changes import waiting
 from records.committer import Committer
 from records.database import Database
 from records.subscribers import Address, Event
+from records.tables import addresses
 from records.unit import Conflict, Unit
 from records.vault import Vault
 from services.subscribers import NUMBER, Person, Subscribers
@@ -93,7 +95,7 @@ class Linking:
         elif await self._subscribers.same(unit, found.subscriber, me):
             records.set_values(unit, found, proof)
             records.note(unit, now, NUMBER, index, "proved", by, subscriber=me)
-        elif changed := await self._changed_hands(me, found, owner, now):
+        elif changed := await self._changed_hands(unit, me, found, owner, now):
             log.info("a number goes to who proved it", reason=changed)
             records.stays_apart(unit, me)
             records.take_away(unit, found)
@@ -111,9 +113,9 @@ class Linking:
             self._subscribers.set_language(unit, me, person.language)
         return me
 
-    async def held(self, person: Person) -> list[Held]:
+    async def held(self, unit: Unit, person: Person) -> list[Held]:
         """The person's addresses: the one that they speak from first, then the oldest."""
-        found = await records.addresses_of(self._database, person.subscriber)
+        found = await self._addresses(unit, person.subscriber)
         here = [each for each in found if (each.kind, each.index) == (person.kind, person.party)]
         return [
             Held(
@@ -128,7 +130,7 @@ class Linking:
     async def unlink(self, unit: Unit, person: Person, *, now: datetime, reference: str) -> None:
         """Lets an address of the person's go: nothing more is sent there, and who uses it next is somebody
         new. What came by it stays with the person. Raises ``UnknownAddress`` and ``LastAddress``."""
-        found = await records.addresses_of(self._database, person.subscriber)
+        found = await self._addresses(unit, person.subscriber)
         chosen = [each for each in found if each.index[:8].hex() == reference]
         if not chosen:
             raise UnknownAddress
@@ -196,14 +198,14 @@ class Linking:
     # How.
 
     async def _changed_hands(
-        self, me: bytes, found: Address, owner: bytes | None, now: datetime
+        self, unit: Unit, me: bytes, found: Address, owner: bytes | None, now: datetime
     ) -> str | None:
         """Why the number that I proved is not any more that of who has it; None where they may be me."""
         if owner is not None and found.owner is not None:
             return None if owner == found.owner else "registry"
         if self._subscribers.silent(found, now):
             return "silence"
-        mine = await records.addresses_of(self._database, me)
+        mine = await self._addresses(unit, me)
         return "another" if any(each.kind == NUMBER for each in mine) else None
 
     async def _become_one(
@@ -239,6 +241,13 @@ class Linking:
             unit, now, found.kind, found.index, "unlinked", reason,
             previous=found.subscriber, operator=operator,
         )  # fmt: skip
+
+    async def _addresses(self, unit: Unit, person: bytes) -> list[Address]:
+        """The person's addresses as ``unit`` leaves them, the oldest first."""
+        before = await records.addresses_of(self._database, person)
+        kept = [left for each in before if (left := records.left(unit, each)) is not None]
+        new = [Address(**row) for row in waiting(unit, addresses) if row["subscriber"] == person]
+        return [*kept, *reversed([each for each in new if each not in kept])]
 
     async def _found(self, unit: Unit, kind: str, index: bytes) -> Address | None:
         """The address as ``unit`` leaves it."""

@@ -16,7 +16,7 @@ from services.verification import e164
 
 # How each kind of address is named to the person.
 NAMES: Mapping[str, str] = {
-    "msisdn": "{number:phone}",
+    "msisdn": "{phone:phone}",
     "telegram": _("تلگرام"),
     "bale": _("پیام‌رسان بله"),
     "webchat": _("گفتگوی سایت"),
@@ -75,7 +75,7 @@ LIST = NeedSpec(
 
 
 async def list_addresses(turn: NeedContext, arguments: Mapping[str, Value]) -> Met:
-    held = await turn.services.linking.held(turn.person)
+    held = await turn.services.linking.held(turn.unit, turn.person)
     if not turn.person.fresh and any(not each.here for each in held):
         return Met("unproved")
     shown = held[: len(PLACES)]
@@ -119,7 +119,7 @@ async def unlink_address(turn: NeedContext, arguments: Mapping[str, Value]) -> M
 
 def _name(turn: NeedContext, held: Held) -> str:
     words = turn.services.notices.words
-    name = words(turn.language, NAMES.get(held.kind, OTHER), {"number": held.number})
+    name = words(turn.language, NAMES.get(held.kind, OTHER), {"phone": held.number})
     return words(turn.language, HERE, {"name": name}) if held.here else name
 
 

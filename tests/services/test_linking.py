@@ -142,7 +142,7 @@ async def waits_for_an_operator(desk: Desk, person: Person) -> None:
 
 async def lets_go(desk: Desk, person: Person, place: int) -> None:
     speaks = await now_as(desk, person)
-    held = await desk.services.linking.held(speaks)
+    held = await desk.services.linking.held(Unit(), speaks)
 
     async def act(unit: Unit) -> None:
         await desk.services.linking.unlink(unit, speaks, now=desk.now, reference=held[place - 1].reference)
@@ -152,7 +152,7 @@ async def lets_go(desk: Desk, person: Person, place: int) -> None:
 
 async def kinds(desk: Desk, person: Person) -> list[str]:
     speaks = await now_as(desk, person)
-    return sorted(each.number or each.kind for each in await desk.services.linking.held(speaks))
+    return sorted(each.number or each.kind for each in await desk.services.linking.held(Unit(), speaks))
 
 
 async def acts(desk: Desk, kind: str, address: str) -> Sequence[tuple[str, str]]:
@@ -534,7 +534,7 @@ async def test_letting_an_address_go(desk: Desk) -> None:
     dials, chats = await comes(desk), await comes(desk, "telegram", "77")
     number = await files(desk, dials)
     await proves(desk, chats)
-    held = await desk.services.linking.held(await now_as(desk, chats))
+    held = await desk.services.linking.held(Unit(), await now_as(desk, chats))
     assert [(each.kind, each.number, each.here) for each in held] == [
         ("telegram", "", True), ("msisdn", NUMBER, False),
     ]  # fmt: skip
@@ -565,7 +565,7 @@ async def test_letting_go_of_what_one_speaks_from(desk: Desk) -> None:
 async def test_what_is_not_ones_own_cannot_be_let_go(desk: Desk) -> None:
     mine, other = await comes(desk), await comes(desk, "ussd", OTHER)
     await proves(desk, await comes(desk, "telegram", "77"))
-    [theirs] = await desk.services.linking.held(await now_as(desk, other))
+    [theirs] = await desk.services.linking.held(Unit(), await now_as(desk, other))
     for reference in (theirs.reference, "", "zz", theirs.reference[:4]):
         with pytest.raises(UnknownAddress):
             await desk.services.linking.unlink(
