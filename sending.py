@@ -116,10 +116,17 @@ def outcomes(registry: CollectorRegistry) -> Watcher:
         registry=registry,
     )
 
+    # Finding a metric by its labels takes longer than counting.
+    found: dict[tuple[Lane, str], tuple[Counter, Histogram]] = {}
+
     def watch(lane: Lane, outcome: str, waited: timedelta) -> None:
-        channel, klass = lane
-        counted.labels(channel, klass, outcome).inc()
-        waiting.labels(klass).observe(waited.total_seconds())
+        both = found.get((lane, outcome))
+        if both is None:
+            channel, klass = lane
+            both = counted.labels(channel, klass, outcome), waiting.labels(klass)
+            found[lane, outcome] = both
+        both[0].inc()
+        both[1].observe(waited.total_seconds())
 
     return watch
 
