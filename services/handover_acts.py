@@ -33,9 +33,11 @@ class Acts:
             raise UnknownThread
         return found
 
-    async def do(self, thread: bytes, act: Act, *, over: bool = False, tries: int = TRIES) -> Thread:
-        """Does it on what is true when it is committed; the thread as it was then. ``over``: also in a thread
-        that is closed."""
+    async def do(
+        self, thread: bytes, act: Act, *, shows: str = "", over: bool = False, tries: int = TRIES
+    ) -> None:
+        """Does it on what is true when it is committed. ``over``: also in a thread that is closed. ``shows``:
+        what the person is signalled."""
         for attempt in range(1, tries + 1):
             unit, found = Unit(), await self.find(thread)
             if not over and found.state == "closed":
@@ -48,9 +50,12 @@ class Acts:
                     raise
                 continue
             if unit:
+                # Who hears of news is busy reading it, and takes nothing else meanwhile.
+                if shows:
+                    self._signals.send(found.party, shows)
                 self._signals.send(found.party, NEWS)
                 self._signals.send(found.id, NEWS)
-            return found
+            return
         raise AssertionError("there was no try")
 
 

@@ -110,8 +110,7 @@ class HandoverDesk:
             self._postbox.write(unit, found, now, "operator", "accepted", "", operator=operator)
             self._postbox.notice(unit, found, now, words.ACCEPTED)
 
-        found = await self._acts.do(thread, act)
-        self._signals.send(found.party, HERE)
+        await self._acts.do(thread, act, shows=HERE)
         log.info("thread accepted", operator=operator)
 
     async def say(
@@ -160,8 +159,7 @@ class HandoverDesk:
             self._return(unit, found, now, "operator", operator)
             self._note(unit, found, now, operator, note)
 
-        found = await self._acts.do(thread, act)
-        self._signals.send(found.party, AWAY)
+        await self._acts.do(thread, act, shows=AWAY)
 
     async def close(self, thread: bytes, *, operator: str, reason: str, seen: int, now: datetime) -> None:
         """Ends a thread; its session goes on to what its flow does then. ``seen``: the sequence number of the
@@ -177,8 +175,7 @@ class HandoverDesk:
             records.set_values(unit, found, {"closed_at": now, "reason": reason, "owed": CLOSED})
             self._postbox.write(unit, found, now, "operator", "closed", reason, operator=operator)
 
-        found = await self._acts.do(thread, act)
-        self._signals.send(found.party, AWAY)
+        await self._acts.do(thread, act, shows=AWAY)
         log.info("thread closed", operator=operator, reason=reason)
 
     # Being there.
@@ -209,10 +206,9 @@ class HandoverDesk:
                 self._return(unit, found, now, "system", gone.operator)
 
             try:
-                await self._acts.do(each.id, act, tries=1)
+                await self._acts.do(each.id, act, shows=AWAY, tries=1)
             except (Conflict, NotYours, Over):
                 continue  # Another process did it, or the operator is back.
-            self._signals.send(each.party, AWAY)
             returned += 1
             log.warning("thread returned to the queue", operator=each.operator)
         return returned

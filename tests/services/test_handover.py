@@ -11,12 +11,15 @@ from sqlalchemy import select, update
 
 from records import threads as records
 from records.ids import new_id
+from records.signals import OwnSignals
 from records.tables import callbacks, complaints, outbox, posts, ratings, threads
 from records.unit import Conflict, Unit
 from services import CARRIED
 from services.complaint_rules import OtherPerson, UnknownComplaint
 from services.complaints import Opened, TooManyOpen
 from services.handover import Outlook, Waiting
+from services.handover_acts import Acts
+from services.handover_desk import HandoverDesk
 from services.handover_errors import Absent, NotYours, Over, Taken, UnknownThread, Unread
 from services.handover_posts import ACCEPTED, RETURNED, Postbox, by_outbox
 from services.subscribers import Person
@@ -621,3 +624,39 @@ async def test_the_operator_hears_of_what_did_not_arrive(desk: Desk) -> None:
     )
     lost = await service.undelivered(thread)
     assert [(line.text, status) for line, status in lost] == [(ACCEPTED, "blocked"), ("هستید؟", "blocked")]
+
+
+async def test_what_is_signalled(desk: Desk) -> None:
+    signals = OwnSignals()
+    heard: list[tuple[bytes, str]] = []
+    signals.listen(lambda about, word: heard.append((about, word)))
+    postbox = Postbox(vault=desk.vault, notices=desk.services.notices, carry=by_outbox(desk.vault, CARRIED))
+    acts = Acts(database=desk.database, committer=desk.committer, signals=signals)
+    service = HandoverDesk(
+        database=desk.database, committer=desk.committer, acts=acts, postbox=postbox, signals=signals
+    )
+    person = await someone(desk)
+    thread = (await ask(desk, person)).thread
+
+    def since() -> list[tuple[bytes, str]]:
+        told = heard.copy()
+        heard.clear()
+        return told
+
+    news = [(person.party, "news"), (thread, "news")]
+    await service.accept(thread, operator="sara", now=desk.now)
+    assert since() == [(person.party, "here"), *news]
+    await service.say(thread, operator="sara", text="سلام", now=desk.now, key=KEY)
+    assert since() == news
+    await service.say(thread, operator="sara", text="سلام", now=desk.now, key=KEY)
+    assert since() == [], "a repetition is no news"
+    found, _lines = await service.read(thread)
+    service.typing(found)
+    assert since() == [(person.party, "typing")]
+    await service.give_back(thread, operator="sara", note="", now=desk.now)
+    assert since() == [(person.party, "away"), *news]
+    await service.accept(thread, operator="sara", now=desk.now)
+    desk.after(300)
+    since()
+    await service.sweep(now=desk.now)
+    assert since() == [(person.party, "away"), *news]
