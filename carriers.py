@@ -20,16 +20,16 @@ from settings import Settings
 
 def sms(name: str, settings: Settings, http: ClientSession) -> Provider:
     """The provider of that name (one of ``settings.SMS_PROVIDERS``)."""
-    proxy = settings.sms_proxy
+    proxy, own = settings.sms_proxy, lines(settings).get(name, ())
     match name:
         case "kavenegar":
             api = Api(http, settings.kavenegar_key, settings.kavenegar_url, proxy=proxy)
-            return Kavenegar(api, settings.kavenegar_sender, _code(settings.kavenegar_template))
+            return Kavenegar(api, own, _code(settings.kavenegar_template))
         case "smsir":
             return SmsIr(
                 http,
                 settings.smsir_key,
-                settings.smsir_sender,
+                own,
                 templates=_code(settings.smsir_template),
                 parameter=settings.smsir_parameter,
                 url=settings.smsir_url,
@@ -40,7 +40,7 @@ def sms(name: str, settings: Settings, http: ClientSession) -> Provider:
                 http,
                 settings.melipayamak_username,
                 settings.melipayamak_password,
-                settings.melipayamak_sender,
+                own,
                 templates=_code(settings.melipayamak_template),
                 together=settings.melipayamak_together,
                 url=settings.melipayamak_url,
@@ -50,7 +50,7 @@ def sms(name: str, settings: Settings, http: ClientSession) -> Provider:
             return IpPanel(
                 http,
                 settings.ippanel_key,
-                settings.ippanel_sender,
+                own,
                 templates=_code(settings.ippanel_template),
                 parameter=settings.ippanel_parameter,
                 url=settings.ippanel_url,
@@ -62,7 +62,7 @@ def sms(name: str, settings: Settings, http: ClientSession) -> Provider:
                 settings.magfa_username,
                 settings.magfa_password,
                 settings.magfa_domain,
-                settings.magfa_sender,
+                own,
                 url=settings.magfa_url,
                 proxy=proxy,
             )
@@ -70,10 +70,12 @@ def sms(name: str, settings: Settings, http: ClientSession) -> Provider:
             return Sandbox("sms")
 
 
-def lines(settings: Settings) -> Mapping[str, str]:
-    """The line that each provider's SMS go from; "" where the account has one that we are not told."""
+def lines(settings: Settings) -> Mapping[str, tuple[str, ...]]:
+    """The lines of each provider of SMS, the usual one first: "" where the account has one that we are not
+    told. Inbound SMS come by Kavenegar, so their lines are its own too."""
+    usual = settings.kavenegar_sender
     return {
-        "kavenegar": settings.kavenegar_sender,
+        "kavenegar": (usual, *settings.sms_lines) if usual or settings.sms_lines else (),
         "smsir": settings.smsir_sender,
         "melipayamak": settings.melipayamak_sender,
         "ippanel": settings.ippanel_sender,
@@ -83,8 +85,9 @@ def lines(settings: Settings) -> Mapping[str, str]:
 
 def usual(settings: Settings) -> Mapping[str, Carrier]:
     """Who carries each channel where nothing else is asked for."""
+    own = lines(settings).get(settings.sms_provider, ())
     return {
-        "sms": Carrier(settings.sms_provider, lines(settings).get(settings.sms_provider, "")),
+        "sms": Carrier(settings.sms_provider, own[0] if own else ""),
         "voice": Carrier(settings.voice_provider),
         "email": Carrier(settings.email_provider),
     }

@@ -51,7 +51,7 @@ def charger(home: House) -> Charger:
     def charge(claimed: Claimed, outgoing: Outgoing, provider: str, at: datetime) -> int | None:
         labels = (claimed.channel, provider, claimed.klass)
         parts.labels(*labels).inc(outgoing.parts)
-        line = names.line(outgoing, lines.get(provider, ""))
+        line = names.line(outgoing, lines.get(provider, ()))
         cost = tariffs.cost(
             claimed.channel, provider, line, claimed.klass, outgoing.to, outgoing.body, outgoing.parts, at
         )

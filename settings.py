@@ -120,10 +120,11 @@ def _lines(value: str) -> tuple[str, ...]:
     return lines
 
 
-def _line(value: str) -> str:
-    if not re.fullmatch("[0-9]{3,20}", value):
-        raise ValueError("a line such as 30004505000017")
-    return value
+def _bare_lines(value: str) -> tuple[str, ...]:
+    lines = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not all(re.fullmatch("[0-9]{3,20}", line) for line in lines):
+        raise ValueError("a list of lines in digits such as 30004505000017,10002166")
+    return lines
 
 
 def _name(value: str) -> str:
@@ -307,7 +308,9 @@ class Settings:
     )
     kavenegar_template: str = setting("", _name, "its template for codes; without it codes go in words")
     smsir_key: str = setting("", _text, "API key of SMS.ir", secret=True)
-    smsir_sender: str = setting("", _line, "line that SMS are sent from")
+    smsir_sender: tuple[str, ...] = setting(
+        (), _bare_lines, "lines that SMS are sent from; the first, unless an answer goes from another"
+    )
     smsir_url: str = setting("https://api.sms.ir", _url("http", "https"), "where SMS.ir answers")
     smsir_template: int | None = setting(
         None, _whole(1, 10**12), "id of its template for codes; without it codes go in words"
@@ -315,7 +318,9 @@ class Settings:
     smsir_parameter: str = setting("Code", _name, "what that template calls the code")
     melipayamak_username: str = setting("", _text, "user of Melipayamak")
     melipayamak_password: str = setting("", _text, "its password, or its key for REST", secret=True)
-    melipayamak_sender: str = setting("", _line, "line that SMS are sent from")
+    melipayamak_sender: tuple[str, ...] = setting(
+        (), _bare_lines, "lines that SMS are sent from; the first, unless an answer goes from another"
+    )
     melipayamak_url: str = setting(
         "https://rest.payamak-panel.com", _url("http", "https"), "where Melipayamak answers"
     )
@@ -326,14 +331,18 @@ class Settings:
         False, _switch, "equal texts that end with لغو11 in one request; see the page on administration"
     )
     ippanel_key: str = setting("", _text, "API key of IPPanel", secret=True)
-    ippanel_sender: str = setting("", _text, "line that SMS are sent from, such as +983000505")
+    ippanel_sender: tuple[str, ...] = setting(
+        (), _lines, "lines that SMS are sent from; the first, unless an answer goes from another"
+    )
     ippanel_url: str = setting("https://edge.ippanel.com/v1", _url("http", "https"), "where IPPanel answers")
     ippanel_template: str = setting("", _name, "code of its pattern for codes; without it codes go in words")
     ippanel_parameter: str = setting("code", _name, "what that pattern calls the code")
     magfa_username: str = setting("", _text, "user of Magfa")
     magfa_password: str = setting("", _text, "its password for services", secret=True)
     magfa_domain: str = setting("", _text, "its domain")
-    magfa_sender: str = setting("", _line, "line that SMS are sent from")
+    magfa_sender: tuple[str, ...] = setting(
+        (), _bare_lines, "lines that SMS are sent from; the first, unless an answer goes from another"
+    )
     magfa_url: str = setting(
         "https://sms.magfa.com/api/http/sms/v2", _url("http", "https"), "where Magfa answers"
     )

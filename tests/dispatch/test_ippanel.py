@@ -41,7 +41,7 @@ def refused(status: int, code: str, message: str = "خطا", errors: Any = None)
 @pytest.fixture
 def ippanel(http: ClientSession, vendor: Vendor) -> IpPanel:
     return IpPanel(
-        http, KEY, "+983000505", url=f"{vendor.url}/v1", templates={"code": "k0x"}, parameter="otp"
+        http, KEY, ("+983000505",), url=f"{vendor.url}/v1", templates={"code": "k0x"}, parameter="otp"
     )
 
 
@@ -92,7 +92,7 @@ async def test_the_same_text_to_the_same_number_is_another_message(vendor: Vendo
 
 async def test_lines_without_the_prefix_of_the_country(http: ClientSession, vendor: Vendor) -> None:
     vendor.answers = [sent(1), sent(2)]
-    ippanel = IpPanel(http, KEY, "3000505", url=vendor.url)
+    ippanel = IpPanel(http, KEY, ("3000505", "10002166"), url=vendor.url)
     await ippanel.send([outgoing(), outgoing(route="sms-10002166")])
     assert [asked.body["from_number"] for asked in vendor.asked] == ["+983000505", "+9810002166"]
 

@@ -84,7 +84,7 @@ async def kavenegar(vendor: Vendor) -> AsyncIterator[Kavenegar]:
     app = web.Application()
     app.router.add_post("/{path:.*}", vendor.handle)
     async with TestServer(app) as server, ClientSession() as http:
-        yield Kavenegar(Api(http, KEY, str(server.make_url(""))), "10004346")
+        yield Kavenegar(Api(http, KEY, str(server.make_url(""))), ("10004346", "30002225"))
 
 
 async def test_an_answer_goes_from_the_line_that_was_written_to(vendor: Vendor, kavenegar: Kavenegar) -> None:
@@ -246,7 +246,7 @@ async def test_throttled_by_http(vendor: Vendor, kavenegar: Kavenegar) -> None:
 
 async def test_nobody_there() -> None:
     async with ClientSession() as http:
-        kavenegar = Kavenegar(Api(http, KEY, "http://127.0.0.1:9"), "10004346")
+        kavenegar = Kavenegar(Api(http, KEY, "http://127.0.0.1:9"), ("10004346",))
         (outcome,) = await kavenegar.send([outgoing()])
     assert isinstance(outcome, Unreachable)
     assert KEY not in outcome.detail
@@ -260,7 +260,7 @@ async def test_a_connection_lost_after_the_request() -> None:
     listener = await asyncio.start_server(hang_up, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
     async with ClientSession() as http:
-        (outcome,) = await Kavenegar(Api(http, KEY, f"http://127.0.0.1:{port}"), "1").send([outgoing()])
+        (outcome,) = await Kavenegar(Api(http, KEY, f"http://127.0.0.1:{port}"), ("1",)).send([outgoing()])
     listener.close()
     assert isinstance(outcome, Ambiguous)
     assert KEY not in outcome.detail
@@ -315,7 +315,7 @@ async def test_what_is_left_on_the_account(vendor: Vendor, kavenegar: Kavenegar)
 
 @pytest.fixture
 def by_template(kavenegar: Kavenegar) -> Kavenegar:
-    return Kavenegar(kavenegar._api, "10004346", {"code": "chapar-code"})
+    return Kavenegar(kavenegar._api, ("10004346",), {"code": "chapar-code"})
 
 
 async def test_a_code_goes_by_its_template(vendor: Vendor, by_template: Kavenegar) -> None:

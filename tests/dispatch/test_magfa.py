@@ -39,7 +39,9 @@ def reply(**told: Any) -> web.Response:
 
 @pytest.fixture
 def magfa(http: ClientSession, vendor: Vendor) -> Magfa:
-    return Magfa(http, "chapar", PASSWORD, "magfa", "3000611", url=f"{vendor.url}/api/http/sms/v2/")
+    return Magfa(
+        http, "chapar", PASSWORD, "magfa", ("3000611", "+9830002225"), url=f"{vendor.url}/api/http/sms/v2/"
+    )
 
 
 async def test_a_batch_is_one_request(vendor: Vendor, magfa: Magfa) -> None:
@@ -53,7 +55,7 @@ async def test_a_batch_is_one_request(vendor: Vendor, magfa: Magfa) -> None:
     basic = asked.headers["authorization"].removeprefix("Basic ")
     assert base64.b64decode(basic).decode() == f"chapar/magfa:{PASSWORD}"
     assert asked.body == {
-        "senders": ["3000611", "30002225"],
+        "senders": ["3000611", "+9830002225"],
         "recipients": ["09121234567", "004915112345678"],
         "messages": ["یک", "دو"],
         "uids": numbers,

@@ -33,7 +33,7 @@ def refused(code: Any) -> web.Response:
 @pytest.fixture
 def melipayamak(http: ClientSession, vendor: Vendor) -> Melipayamak:
     return Melipayamak(
-        http, "9121111111", PASSWORD, "50002710001", url=vendor.url, templates={"code": "4711"}
+        http, "9121111111", PASSWORD, ("50002710001",), url=vendor.url, templates={"code": "4711"}
     )
 
 
@@ -115,7 +115,7 @@ async def test_an_unknown_error_is_logged_and_kept(vendor: Vendor, melipayamak: 
 
 @pytest.fixture
 def together(http: ClientSession, vendor: Vendor) -> Melipayamak:
-    return Melipayamak(http, "9121111111", PASSWORD, "50002710001", url=vendor.url, together=True)
+    return Melipayamak(http, "9121111111", PASSWORD, ("50002710001",), url=vendor.url, together=True)
 
 
 def people(count: int, body: str = OPT_OUT) -> list[Any]:
@@ -199,7 +199,7 @@ async def test_a_code_goes_in_words_where_its_text_is_refused(
 
 
 async def test_without_a_line_there_are_no_words(http: ClientSession, vendor: Vendor) -> None:
-    shared = Melipayamak(http, "9121111111", PASSWORD, "", url=vendor.url, templates={"code": "4711"})
+    shared = Melipayamak(http, "9121111111", PASSWORD, (), url=vendor.url, templates={"code": "4711"})
     vendor.answers = [refused(-4)]
     (outcome,) = await shared.send([outgoing(payload=templated("code", code="123456"))])
     assert isinstance(outcome, NoTemplate)

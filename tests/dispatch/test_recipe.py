@@ -57,7 +57,7 @@ async def test_the_example_stands_up_to_what_is_done_to_every_vendor(
     peyk: ModuleType, http: ClientSession, vendor: Vendor
 ) -> None:
     def made(url: str) -> Any:
-        return peyk.Peyk(http, "hidden-secret", "3000", url=url)
+        return peyk.Peyk(http, "hidden-secret", ("3000",), url=url)
 
     provider: Provider = made(vendor.url)
     assert isinstance(provider, ReceiptSource)

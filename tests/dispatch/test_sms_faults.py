@@ -32,11 +32,11 @@ SECRET = "hidden-secret"
 Make = Callable[[ClientSession, str], Provider]
 
 VENDORS: dict[str, Make] = {
-    "kavenegar": lambda http, url: Kavenegar(Api(http, SECRET, url), "10004346"),
-    "smsir": lambda http, url: SmsIr(http, SECRET, "30004505", url=url),
-    "melipayamak": lambda http, url: Melipayamak(http, "user", SECRET, "5000", url=url),
-    "ippanel": lambda http, url: IpPanel(http, SECRET, "3000505", url=url),
-    "magfa": lambda http, url: Magfa(http, "user", SECRET, "domain", "3000", url=url),
+    "kavenegar": lambda http, url: Kavenegar(Api(http, SECRET, url), ("10004346",)),
+    "smsir": lambda http, url: SmsIr(http, SECRET, ("30004505",), url=url),
+    "melipayamak": lambda http, url: Melipayamak(http, "user", SECRET, ("5000",), url=url),
+    "ippanel": lambda http, url: IpPanel(http, SECRET, ("3000505",), url=url),
+    "magfa": lambda http, url: Magfa(http, "user", SECRET, "domain", ("3000",), url=url),
 }
 
 pytestmark = pytest.mark.parametrize("make", VENDORS.values(), ids=VENDORS)

@@ -64,7 +64,7 @@ def kavenegar_reply(*receptors: str) -> web.Response:
 
 async def test_kavenegar(vendor: Vendor, kavenegar_server: tuple[kavenegar_sdk.KavenegarAPI, Api]) -> None:
     sdk, api = kavenegar_server
-    ours = Kavenegar(api, "10004346", {"code": "chapar"})
+    ours = Kavenegar(api, ("10004346",), {"code": "chapar"})
     one, two = outgoing(), outgoing("+989351112233", "دو")
     code = outgoing(payload=CODE)
 
@@ -114,7 +114,7 @@ async def test_kavenegar(vendor: Vendor, kavenegar_server: tuple[kavenegar_sdk.K
 async def test_smsir(vendor: Vendor, http: ClientSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(smsir_sdk.SmsIr, "ENDPOINT", vendor.url)
     sdk = smsir_sdk.SmsIr(KEY, 30004505000017)
-    ours = SmsIr(http, KEY, "30004505000017", url=vendor.url, templates={"code": "100000"})
+    ours = SmsIr(http, KEY, ("30004505000017",), url=vendor.url, templates={"code": "100000"})
 
     def pack(count: int) -> web.Response:
         data = {"packId": "p", "messageIds": list(range(1, count + 1)), "messageId": 5, "cost": 1.0}
@@ -158,7 +158,7 @@ async def test_smsir(vendor: Vendor, http: ClientSession, monkeypatch: pytest.Mo
 
 async def test_ippanel(vendor: Vendor, http: ClientSession) -> None:
     sdk = ippanel_sdk.Client(KEY, f"{vendor.url}/v1/api")
-    ours = IpPanel(http, KEY, "+983000505", url=f"{vendor.url}/v1", templates={"code": "k0x"})
+    ours = IpPanel(http, KEY, ("+983000505",), url=f"{vendor.url}/v1", templates={"code": "k0x"})
 
     async def both(of_sdk: Any, arguments: tuple[Any, ...], *messages: Outgoing) -> None:
         vendor.asked.clear()

@@ -37,7 +37,14 @@ def pack(*messages: int | None) -> web.Response:
 
 @pytest.fixture
 def smsir(http: ClientSession, vendor: Vendor) -> SmsIr:
-    return SmsIr(http, KEY, "30004505000017", url=vendor.url, templates={"code": "100000"}, parameter="CODE")
+    return SmsIr(
+        http,
+        KEY,
+        ("30004505000017", "10002166593818"),
+        url=vendor.url,
+        templates={"code": "100000"},
+        parameter="CODE",
+    )
 
 
 async def test_one_message(vendor: Vendor, smsir: SmsIr) -> None:

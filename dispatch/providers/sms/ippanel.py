@@ -99,8 +99,8 @@ class _Credit(msgspec.Struct):
 
 
 class IpPanel:
-    """``line``: the one that messages go from. ``templates``: IPPanel's codes of patterns by our names;
-    ``parameter``: what a pattern calls the code."""
+    """``lines``: those that messages go from (``names.line``). ``templates``: IPPanel's codes of patterns
+    by our names; ``parameter``: what a pattern calls the code."""
 
     name = "ippanel"
     channel = "sms"
@@ -112,7 +112,7 @@ class IpPanel:
         self,
         http: aiohttp.ClientSession,
         key: str,
-        line: str,
+        lines: tuple[str, ...],
         *,
         templates: Mapping[str, str] | None = None,
         parameter: str = "code",
@@ -124,14 +124,14 @@ class IpPanel:
             http, f"{url.rstrip('/')}/api", secrets=(key,), headers=headers, proxy=proxy
         )
         self._key = key
-        self._line = line
+        self._lines = lines
         self._templates = templates or {}
         self._parameters = {"code": parameter}
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
         outcomes: dict[bytes, Outcome] = {}
         together = [outgoing for outgoing in batch if approved(outgoing, self._templates) is None]
-        for line, some in names.by_line(together, self._line).items():
+        for line, some in names.by_line(together, self._lines).items():
             outcomes |= await self._send_together(line, some)
         alone = [outgoing for outgoing in batch if outgoing.id not in outcomes]
         for outgoing, outcome in zip(alone, await one_by_one(alone, self._send_alone), strict=True):
@@ -172,7 +172,7 @@ class IpPanel:
         }
 
     async def _send_alone(self, outgoing: Outgoing) -> Outcome:
-        line = names.line(outgoing, self._line)
+        line = names.line(outgoing, self._lines)
         template = approved(outgoing, self._templates)
         if template is not None:
             code, values = template

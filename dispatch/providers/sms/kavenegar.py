@@ -73,8 +73,8 @@ class _Info(msgspec.Struct):
 
 
 class Kavenegar:
-    """``sender`` is the line that messages go from, "" for the account's own default. An answer to an SMS
-    goes from the line that it came to. ``templates``: Kavenegar's names of templates by ours."""
+    """``lines``: those that messages go from (``names.line``), "" for the account's own default.
+    ``templates``: Kavenegar's names of templates by ours."""
 
     name = "kavenegar"
     channel = "sms"
@@ -82,15 +82,15 @@ class Kavenegar:
     receipts_batch = 500
     repeatable = True
 
-    def __init__(self, api: Api, sender: str, templates: Mapping[str, str] | None = None) -> None:
+    def __init__(self, api: Api, lines: tuple[str, ...], templates: Mapping[str, str] | None = None) -> None:
         self._api = api
-        self._sender = sender
+        self._lines = lines
         self._templates = templates or {}
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
         outcomes: dict[bytes, Outcome] = {}
         first = [each for each in batch if each.attempt == 1 and approved(each, self._templates) is None]
-        if len(first) > 1 and all(names.line(each, self._sender) for each in first):
+        if len(first) > 1 and all(names.line(each, self._lines) for each in first):
             try:  # Together they need a line each.
                 outcomes = await self._send_together(first)
             except Rejected:
@@ -121,7 +121,7 @@ class Kavenegar:
     async def _send_together(self, batch: Sequence[Outgoing]) -> dict[bytes, Outcome]:
         form = {
             "receptor": json.dumps([names.home(each.to) for each in batch]),
-            "sender": json.dumps([names.line(each, self._sender) for each in batch]),
+            "sender": json.dumps([names.line(each, self._lines) for each in batch]),
             "message": json.dumps([each.body for each in batch], ensure_ascii=False),
             "localmessageids": json.dumps([names.serial(each.id) for each in batch]),
         }
@@ -148,7 +148,7 @@ class Kavenegar:
             "message": outgoing.body,
             "localid": str(names.serial(outgoing.id)),
         }
-        if line := names.line(outgoing, self._sender):
+        if line := names.line(outgoing, self._lines):
             form["sender"] = line
         return _only(await self._api.post("sms/send", form, _Entries))
 

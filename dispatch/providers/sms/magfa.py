@@ -121,7 +121,7 @@ class _Balance(msgspec.Struct):
 
 
 class Magfa:
-    """``line``: the one that messages go from."""
+    """``lines``: those that messages go from (``names.line``)."""
 
     name = "magfa"
     channel = "sms"
@@ -135,7 +135,7 @@ class Magfa:
         username: str,
         password: str,
         domain: str,
-        line: str,
+        lines: tuple[str, ...],
         *,
         url: str = URL,
         proxy: str = "",
@@ -143,12 +143,12 @@ class Magfa:
         basic = base64.b64encode(f"{username}/{domain}:{password}".encode()).decode()
         headers = {"Authorization": f"Basic {basic}"}
         self._exchange = Exchange(http, url, secrets=(password, basic), headers=headers, proxy=proxy)
-        self._line = line
+        self._lines = lines
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
         numbers = [names.serial(outgoing.id) for outgoing in batch]
         body = {
-            "senders": [names.line(outgoing, self._line) for outgoing in batch],
+            "senders": [names.line(outgoing, self._lines) for outgoing in batch],
             "recipients": [names.home(outgoing.to) for outgoing in batch],
             "messages": [outgoing.body for outgoing in batch],
             "uids": numbers,

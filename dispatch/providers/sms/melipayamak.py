@@ -99,7 +99,8 @@ class _Reply(msgspec.Struct, rename="pascal"):
 
 
 class Melipayamak:
-    """``line``: the one that messages go from, "" where there is only the shared one of the approved texts.
+    """``lines``: those that messages go from (``names.line``); none where there is only the shared one of the
+    approved texts.
     ``templates``: Melipayamak's numbers of those (bodyId) by our names. ``together``: whether equal texts
     that end with لغو11 share a request."""
 
@@ -114,7 +115,7 @@ class Melipayamak:
         http: aiohttp.ClientSession,
         username: str,
         password: str,
-        line: str,
+        lines: tuple[str, ...],
         *,
         templates: Mapping[str, str] | None = None,
         together: bool = False,
@@ -123,7 +124,7 @@ class Melipayamak:
     ) -> None:
         self._exchange = Exchange(http, f"{url.rstrip('/')}/api/SendSMS", secrets=(password,), proxy=proxy)
         self._account = {"username": username, "password": password}
-        self._line = line
+        self._lines = lines
         self._templates = templates or {}
         self._together = together
 
@@ -154,7 +155,7 @@ class Melipayamak:
         groups: dict[tuple[str, str], list[Outgoing]] = {}
         for each in batch:
             if approved(each, self._templates) is None and fold(each.body).endswith(OPT_OUT):
-                groups.setdefault((names.line(each, self._line), each.body), []).append(each)
+                groups.setdefault((names.line(each, self._lines), each.body), []).append(each)
         lots = [lot for group in groups.values() for lot in names.each_number_once(group)]
         return [lot for lot in lots if len(lot) > 1]
 
@@ -184,7 +185,7 @@ class Melipayamak:
                 return await self._send_by_template(outgoing, *template)
             except NoTemplate as error:
                 log.error("melipayamak.no_template", template=template[0], why=error.detail)
-                if not names.line(outgoing, self._line):
+                if not names.line(outgoing, self._lines):
                     raise
         reply = await self._call("SendSMS", self._words(outgoing, names.home(outgoing.to)))
         return self._outcome(reply, str(reply.value))
@@ -197,7 +198,7 @@ class Melipayamak:
         return self._outcome(reply, str(reply.value))
 
     def _words(self, outgoing: Outgoing, to: str) -> dict[str, str]:
-        line = names.line(outgoing, self._line)
+        line = names.line(outgoing, self._lines)
         return {"to": to, "from": line, "text": outgoing.body, "isFlash": "false"}
 
     async def _ask(self, external_id: str) -> Mapping[str, Receipt]:

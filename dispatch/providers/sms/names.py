@@ -15,9 +15,22 @@ def home(to: str) -> str:
     return "0" + to[3:] if to.startswith("+98") else "00" + to.removeprefix("+")
 
 
-def line(outgoing: Outgoing, usual: str) -> str:
-    """The line that a message goes from: its route is ``sms-<line>`` where it answers one, else the usual."""
-    return outgoing.route.removeprefix(ANSWERS) if outgoing.route.startswith(ANSWERS) else usual
+def line(outgoing: Outgoing, lines: tuple[str, ...]) -> str:
+    """The line that a message goes from: the first of a provider's ``lines``, unless it answers an SMS
+    (``sms-<line>``) that came to another of them. A provider refuses a line that is not its own, and with it
+    every message for a while; where none is named, all of them may be its own."""
+    if not outgoing.route.startswith(ANSWERS):
+        return lines[0] if lines else ""
+    answered = outgoing.route.removeprefix(ANSWERS)
+    if not lines:
+        return answered
+    return next((each for each in lines if bare(each) == bare(answered)), lines[0])
+
+
+def bare(line: str) -> str:
+    """A line by its digits, without the prefix of the country: ``+9810004346`` is ``10004346``."""
+    digits = "".join(character for character in line if "0" <= character <= "9")
+    return digits.removeprefix("00").removeprefix("98").removeprefix("0")
 
 
 def serial(message: bytes) -> int:
@@ -27,12 +40,12 @@ def serial(message: bytes) -> int:
     return int.from_bytes(hashlib.sha256(message).digest()[:8], "big") >> 1
 
 
-def by_line(batch: Sequence[Outgoing], usual: str) -> dict[str, list[Outgoing]]:
+def by_line(batch: Sequence[Outgoing], lines: tuple[str, ...]) -> dict[str, list[Outgoing]]:
     """The messages of each line."""
-    lines: dict[str, list[Outgoing]] = {}
+    found: dict[str, list[Outgoing]] = {}
     for outgoing in batch:
-        lines.setdefault(line(outgoing, usual), []).append(outgoing)
-    return lines
+        found.setdefault(line(outgoing, lines), []).append(outgoing)
+    return found
 
 
 def each_number_once(batch: Sequence[Outgoing]) -> list[list[Outgoing]]:

@@ -104,8 +104,8 @@ class _Report(msgspec.Struct, rename="camel"):
 
 
 class SmsIr:
-    """``line``: the one that messages go from. ``templates``: SMS.ir's ids of templates by our names;
-    ``parameter``: what a template calls the code."""
+    """``lines``: those that messages go from (``names.line``). ``templates``: SMS.ir's ids of templates
+    by our names; ``parameter``: what a template calls the code."""
 
     name = "smsir"
     channel = "sms"
@@ -117,7 +117,7 @@ class SmsIr:
         self,
         http: aiohttp.ClientSession,
         key: str,
-        line: str,
+        lines: tuple[str, ...],
         *,
         templates: Mapping[str, str] | None = None,
         parameter: str = "Code",
@@ -126,7 +126,7 @@ class SmsIr:
     ) -> None:
         headers = {"X-API-KEY": key}
         self._exchange = Exchange(http, f"{url.rstrip('/')}/v1", secrets=(key,), headers=headers, proxy=proxy)
-        self._line = line
+        self._lines = lines
         self._templates = templates or {}
         self._parameters = {"code": parameter}
 
@@ -134,7 +134,7 @@ class SmsIr:
         outcomes: dict[bytes, Outcome] = {}
         together = [outgoing for outgoing in batch if approved(outgoing, self._templates) is None]
         for lot in names.each_number_once(together):
-            for line, some in names.by_line(lot, self._line).items():
+            for line, some in names.by_line(lot, self._lines).items():
                 outcomes |= await self._send_together(line, some)
         alone = [outgoing for outgoing in batch if outgoing.id not in outcomes]
         for outgoing, outcome in zip(alone, await one_by_one(alone, self._send_alone), strict=True):
@@ -182,7 +182,7 @@ class SmsIr:
                 return await self._send_by_template(outgoing, *template)
             except NoTemplate as error:
                 log.error("smsir.no_template", template=template[0], why=error.detail)
-        return (await self._send_pack(names.line(outgoing, self._line), [outgoing]))[0]
+        return (await self._send_pack(names.line(outgoing, self._lines), [outgoing]))[0]
 
     async def _send_by_template(
         self, outgoing: Outgoing, template: str, values: Mapping[str, str]
