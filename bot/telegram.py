@@ -20,6 +20,7 @@ from typing import Any, Literal
 import msgspec
 import telegram
 
+from bot.telegram_shapes import Query, Shape, read
 from conversation.incoming import Caller, Incoming, Reply
 from conversation.numbers import e164
 from conversation.outgoing import Parcel
@@ -103,53 +104,10 @@ class Ignored(msgspec.Struct, frozen=True):
 Update = Incoming | Press | Contact | FileSent | Other | Elsewhere | Membership | Ignored
 
 
-class _User(msgspec.Struct):
-    id: int
-    is_bot: bool = False
-
-
-class _Chat(msgspec.Struct):
-    id: int
-    type: str = ""
-
-
-class _Button(msgspec.Struct):
-    text: str = ""
-    callback_data: str = ""
-
-
-class _Keyboard(msgspec.Struct):
-    inline_keyboard: list[list[_Button]] = []
-
-
-class _Message(msgspec.Struct):
-    chat: _Chat
-    message_id: int = 0
-    sender: _User | None = msgspec.field(name="from", default=None)
-    text: str | None = None
-    reply_markup: _Keyboard | None = None
-
-
-class _Query(msgspec.Struct):
-    id: str
-    sender: _User = msgspec.field(name="from")
-    data: str | None = None
-    message: _Message | None = None
-
-
-class _Update(msgspec.Struct):
-    update_id: int
-    message: _Message | None = None
-    callback_query: _Query | None = None
-
-
-_read = msgspec.json.Decoder(_Update).decode
-
-
 def parse(raw: bytes, line: Line) -> Update:
     """What the update means. Raises ``Unreadable``."""
     try:
-        update = _read(raw)
+        update = read(raw)
     except (msgspec.ValidationError, UnicodeDecodeError):
         return _parse_other(raw, line, None)  # It may be readable otherwise.
     except (msgspec.DecodeError, RecursionError):
@@ -174,7 +132,7 @@ def _said(caller: Caller, text: str, raw: bytes, update: int) -> Incoming:
     return Incoming(caller, text, raw, begins=begins, key=str(update), note="", chat=True, order=update)
 
 
-def _pressed(query: _Query, raw: bytes, update: int, line: Line) -> Update:
+def _pressed(query: Query, raw: bytes, update: int, line: Line) -> Update:
     message = query.message
     button = _BUTTON.fullmatch(query.data or "")
     if message is None or message.chat.type != "private" or query.sender.is_bot or button is None:
@@ -201,7 +159,7 @@ def _caller(line: Line, chat: int, person: int) -> Caller:
     return Caller(channel, line.route, str(chat), str(person), CHANNELS[channel])
 
 
-def _parse_other(raw: bytes, line: Line, shape: _Update | None) -> Update:
+def _parse_other(raw: bytes, line: Line, shape: Shape | None) -> Update:
     """What is neither a text nor a press. ``shape`` is as much of it as could be read."""
     try:
         data = msgspec.json.decode(raw)

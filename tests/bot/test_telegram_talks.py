@@ -280,4 +280,3 @@ async def test_bales_secret_is_in_its_path(tmp_path: Path) -> None:
         sara.say("/start")
         await sara.hears()
         assert url.rsplit("/", 1)[1] not in server.log.read_text()
-
