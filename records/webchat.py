@@ -4,6 +4,10 @@ order that a cursor can name.
 Each of the two has an order of its own that no later commit changes: a turn is built on the one before it, a
 post on the one before it. So a place in both together (``Position``) says exactly what somebody has, where a
 time could not: what was made earlier may be committed later. Shown they are by their times.
+
+Posts of two threads of one visitor have no order of their own. There are two only where one is for notices,
+and notices go into a talk that is under way (``services.telling``): one that is being committed in the very
+moment in which an operator speaks for the first time may be shown at the next reload only.
 """
 
 from __future__ import annotations
