@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, func, select, union_all
+from sqlalchemy import BindParameter, bindparam, case, func, select, union_all
 
 from records.changes import change
 from records.database import Database
@@ -67,17 +67,19 @@ async def by_id(database: Database, row: bytes) -> Complaint | None:
     return Complaint(*tuple(rows[0])) if rows else None
 
 
-# Those of the person themselves, and of those who were merged into them.
-_open = complaints.c.state == "open"
+# Those of the person themselves, and of those who were merged into them. The state is only counted by: as a
+# condition it would lead to the index of all that is open.
 _asked: BindParameter[Any] = bindparam("asked", expanding=True)
-_own = select(complaints.c.subscriber.label("person")).where(complaints.c.subscriber.in_(_asked), _open)
+_own = select(complaints.c.subscriber.label("person"), complaints.c.state).where(
+    complaints.c.subscriber.in_(_asked)
+)
 _joined = (
-    select(subscribers.c.merged_into.label("person"))
+    select(subscribers.c.merged_into.label("person"), complaints.c.state)
     .join(complaints, complaints.c.subscriber == subscribers.c.id)
-    .where(subscribers.c.merged_into.in_(_asked), _open)
+    .where(subscribers.c.merged_into.in_(_asked))
 )
 _each = union_all(_own, _joined).subquery()
-_OPEN = select(_each.c.person, func.count()).group_by(_each.c.person)
+_OPEN = select(_each.c.person, func.count(case((_each.c.state == "open", 1)))).group_by(_each.c.person)
 
 
 async def count_open(database: Database, asked: Sequence[bytes]) -> Sequence[int]:

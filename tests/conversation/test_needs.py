@@ -18,8 +18,10 @@ from records.ids import IdMaker
 from records.unit import Conflict, Unit
 from services.calendar import TEHRAN
 from services.complaint_rules import CATEGORIES
+from services.files import Kept
 from tests.services import conftest as services_tests
 from tests.services.conftest import Desk
+from tests.services.files import png
 
 # The fixture stands beside the services' own tests; needs hand over to the same desk.
 desk = services_tests.desk
@@ -198,6 +200,54 @@ async def test_codes_have_a_limit(desk: Desk) -> None:
         desk.after(pause)
     assert [met.values.get("by") for met in seen] == ["sms", "sms", "voice", "voice", "voice", None]
     assert seen[-1].outcome == "too_many"
+
+
+async def test_a_number_of_ones_own_needs_no_code(desk: Desk) -> None:
+    caller = await Caller.dial(desk)
+    assert await caller.meet("identity.contact", number=OTHER) == Met("no")
+    assert await caller.meet("addresses.link", number=OTHER) == Met(FAILED)
+    caller.session.contact = OTHER
+    assert await caller.meet("identity.contact", number=OTHER.replace("+98", "0")) == Met("yes")
+    assert await caller.meet("identity.contact", number=NUMBER) == Met("no")
+    assert await caller.meet("addresses.link", number=OTHER, national_id="0013542419") == Met("ok")
+    assert (await desk.person(OTHER)).subscriber == caller.session.subscriber
+
+
+async def test_addresses(desk: Desk) -> None:
+    caller = await Caller.dial(desk)
+    listed = await caller.meet("addresses.list")
+    assert listed.outcome == "ok"
+    assert (listed.values["count"], listed.values["first"]) == (1, "۰۹۱۲\u00a0۱۲۳\u00a0۴۵۶۷ (همین‌جا)")
+    assert await caller.meet("addresses.unlink", list=listed.values["list"], place=1) == Met("last")
+    caller.session.contact = OTHER
+    await caller.meet("addresses.link", number=OTHER)
+    listed = await caller.meet("addresses.list")
+    assert [listed.values[place] for place in ("second", "third")] == ["۰۹۳۵\u00a0۱۱۱\u00a0۲۲۳۳", None]
+    for place in (0, 3, -1):
+        assert await caller.meet("addresses.unlink", list=listed.values["list"], place=place) == Met(
+            "unknown"
+        )
+    assert await caller.meet("addresses.unlink", list=listed.values["list"], place="2") == Met("ok")
+    assert await caller.meet("addresses.unlink", list=listed.values["list"], place=2) == Met("unknown")
+
+
+async def test_files_that_came(desk: Desk) -> None:
+    caller = await Caller.dial(desk)
+    parties = (desk.vault.index("msisdn", NUMBER), desk.vault.index("msisdn", OTHER))
+    mine, theirs = [
+        await desk.services.files.store(party, now=desk.now, name="", declared="", content=png())
+        for party in parties
+    ]
+    assert isinstance(mine, Kept)
+    assert isinstance(theirs, Kept)
+    given = f"{theirs.id.hex()} x 00 {mine.id.hex()} {mine.id.hex()}"
+    assert await caller.meet("files.take", files=given) == Met(
+        "ok", {"files": mine.id.hex(), "kinds": "image"}
+    )
+    opened = await caller.meet("complaints.open", subject="other", text="متن شکایت", files=given)
+    number = str(opened.values["number"]).replace("-", "")
+    _found, words = await desk.services.complaints.read(number)
+    assert [word.file for word in words] == [mine.id]
 
 
 async def test_consent(desk: Desk) -> None:

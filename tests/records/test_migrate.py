@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-from records import migrate
+from records import complaints, migrate, subscribers
 from records.database import Database
 from records.tables import metadata
 from tests.servers import PostgreSQL
@@ -50,6 +51,48 @@ async def test_upgrading_does_what_is_pending(bare_url: str) -> None:
     for table in metadata.sorted_tables:
         assert await database.read(table.select()) == []
     await database.close()
+
+
+async def test_people_from_before_are_nobodys_and_not_silent(bare_url: str) -> None:
+    """What the columns of people and files say of rows that are older than they are."""
+    await asyncio.to_thread(_upgrade, bare_url, "0007")
+    database = await Database.open(bare_url)
+    row = {"id": b"s" * 16, "at": 5}
+    for statement in (
+        "INSERT INTO subscribers (id, language, created_at) VALUES (:id, 'fa', :at)",
+        'INSERT INTO addresses (kind, "index", sealed, subscriber, created_at) '
+        "VALUES ('msisdn', :id, :id, :id, :at)",
+        "INSERT INTO complaints (id, number, subscriber, channel, category, priority, state, opened_at, "
+        "deadline, revision) VALUES (:id, '12345674', :id, 'ussd', 'other', 'low', 'open', :at, :at, 1)",
+        "INSERT INTO complaint_events (id, complaint, at, author, kind) "
+        "VALUES (:id, :id, :at, 'person', 'opened')",
+    ):
+        await database.transaction(lambda each, said=statement: each.execute(text(said), row))  # type: ignore[misc]
+    await database.close()
+    await migrate.upgrade(bare_url)
+    database = await Database.open(bare_url)
+    found = await subscribers.address(database, "msisdn", b"s" * 16)
+    assert found is not None
+    assert (found.seen_at, found.proved_at, found.owner) == (None, None, None)
+    owner = await subscribers.owners(database, [("msisdn", b"s" * 16)])
+    assert owner == [subscribers.Owner(b"s" * 16, None)]
+    complaint = await complaints.by_number(database, "12345674")
+    assert complaint is not None
+    assert complaint.party is None
+    [event] = await complaints.events(database, complaint.id)
+    assert event.file is None
+    await database.close()
+
+
+def _upgrade(url: str, revision: str) -> None:
+    """As far as an older version of the program would go."""
+
+    def run(connection: Connection) -> None:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    asyncio.run(migrate._with_connection(url, run))
 
 
 async def test_processes_that_start_at_once_upgrade_once(bare_url: str) -> None:
