@@ -11,10 +11,11 @@ import pytest
 from aiohttp import ClientSession
 from sqlalchemy import func, select
 
-from records.tables import addresses, complaints, outbox, sessions, turns
+from records.tables import addresses, complaints, files, outbox, sessions, turns
 from tests.bot.messenger import TOKEN, Messenger, Person, messenger
 from tests.bot.serving import eventually, rows, served, written
 from tests.running import within
+from tests.services.files import jpeg
 from tests.ussd.test_end_to_end import numbers
 
 # Each of these starts the server.
@@ -209,6 +210,38 @@ async def nothing_follows(person: Person, chats: Messenger) -> None:
     person.say("/start")
     await person.hears()
     assert len(chats.bot.sent) == said + 1
+
+
+@pytest.mark.parametrize("mode", ["webhook", "polling"])
+@within(60)
+async def test_a_number_and_a_picture_of_ones_own(tmp_path: Path, mode: str) -> None:
+    """A contact needs no code; a picture goes with the complaint, one that lies about itself does not."""
+    async with messenger() as chats, served(tmp_path, chats, mode) as server:
+        sara = Person(chats)
+        sara.say("/number")
+        asked = await sara.hears()
+        assert asked.given["reply_markup"]["keyboard"][0][0]["request_contact"] is True
+        sara.message(contact={"phone_number": "989351234567", "first_name": "رضا", "user_id": 7_002})
+        assert "از آن شما نیست" in (await sara.hears()).text
+        sara.message(contact={"phone_number": "989121234567", "first_name": "سارا", "user_id": sara.id})
+        await sara.hears()
+        kinds = await rows(server, select(addresses.c.kind, addresses.c.verified_by, addresses.c.subscriber))
+        assert ("msisdn", "contact") in [(row.kind, row.verified_by) for row in kinds]
+        assert len({row.subscriber for row in kinds}) == 1, "one person"
+        chats.files |= {"real": jpeg(), "lies": b"MZ" + bytes(2_000)}
+        sara.say("/start complaint")
+        await sara.hears()
+        await sara.asks("2")
+        await sara.asks(WORDS)
+        for file in ("lies", "real"):
+            size = {"width": 1, "height": 1, "file_size": len(chats.files[file])}
+            sara.message(photo=[{"file_id": file, "file_unique_id": file, **size}])
+            await sara.hears()
+        assert "ثبت شد" in await sara.asks("1")
+        kept = await rows(server, select(files.c.type, files.c.session))
+        assert [row.type for row in kept] == ["image/jpeg"]
+        assert kept[0].session is not None
+        assert await server.stop() == 0
 
 
 @within(60)
