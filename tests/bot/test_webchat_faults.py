@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import socket
 import struct
 from collections.abc import AsyncIterator
@@ -21,12 +22,13 @@ from bot import webchat
 from bot.webchat_frames import Say
 from bot.webchat_patrol import Patience
 from chatting import WebChat
-from house import house
+from house import house, now
 from services.publishing import tell
 from serving import application, conversation_of
 from tests.bot.visiting import Closed, Visitor
 from tests.running import within
 
+PERSIAN = str.maketrans("۰۱۲۳۴۵۶۷۸۹", "0123456789")
 PATIENCE = Patience(patrol=0.1, hello=0.6, idle=1.5, stalled=0.5, recheck=0.3, kept=0.5)
 
 
@@ -219,6 +221,34 @@ async def test_a_lost_bell_only_delays(service: Service) -> None:
     shown = await owner.until(lambda frame: frame.get("ref") == "x")
     assert shown["text"] == "ثبت شکایت"
     await owner.go()
+
+
+@within(60)
+async def test_an_answer_reaches_who_is_there_and_waits_for_who_is_not(service: Service) -> None:
+    """A visitor without any number is told in the chat what became of their complaint."""
+    home = service.chat.home
+    visitor = await service.visitor().come()
+    filed = await visitor.file_complaint()
+    found = re.search(r"(\d{4})-(\d{4})", filed["text"].translate(PERSIAN))
+    assert found is not None
+    number = "".join(found.groups())
+    complaint, _words = await home.services.complaints.read(number)
+    await home.services.complaints.answer(
+        number, operator="sara", text="درست شد", revision=complaint.revision, now=now()
+    )
+    told = await visitor.until(lambda frame: frame["type"] == "post")
+    assert told["by"] == "system"
+    assert "درست شد" in told["text"]
+    await visitor.go()
+    complaint, _words = await home.services.complaints.read(number)
+    await home.services.complaints.close(number, operator="sara", revision=complaint.revision, now=now())
+    before = list(visitor.seen)
+    await visitor.come()
+    assert len(visitor.seen) == len(before) + 1
+    shown = list(visitor.seen)
+    await visitor.come(anew=True)
+    assert visitor.seen == shown
+    await visitor.go()
 
 
 @within(30)
