@@ -28,6 +28,7 @@ MEASUREMENTS = {
     "start": ("start of the process", 600),
     "bots": ("turns of a bot by webhook, replies sent", 600),
     "webchat": ("turns of the web chat, and chats that are open and quiet", 900),
+    "smpp": ("SMPP with npm smpp: one bind, and USSD over it", 600),
 }
 # Only when they are named.
 OTHER_MEASUREMENTS = {"profile": ("where the time of a turn goes", 900)}
