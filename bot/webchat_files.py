@@ -114,6 +114,10 @@ class FileDoor:
 
     async def hand_out(self, request: web.Request) -> web.StreamResponse:
         """A file that this visitor sent, or was sent; 404 for all others, whether there are such or not."""
+        now = asyncio.get_running_loop().time()
+        address = self._addresses.of(peer_of(request, self._trusted_proxies), now)
+        if wait := address.messages.take(self._limits.messages, now):
+            return self._answer(request, 429, {"reason": "slow"}, {hdrs.RETRY_AFTER: str(math.ceil(wait))})
         try:
             party = await self._party(request)
             if party is None:
