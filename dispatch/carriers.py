@@ -38,6 +38,9 @@ class Carriers:
         self._states: Mapping[str, str] = {}
         self._resting: dict[tuple[str, str], datetime] = {}
 
+    def all(self) -> Collection[Provider]:
+        return self._providers.values()
+
     def get(self, channel: str, name: str) -> Provider:
         return self._providers[channel, name]
 

@@ -104,7 +104,7 @@ class Dispatcher:
         self._poll = poll
         self._at_once = at_once
         self._learning = learning
-        self._receipts = Receipts(database, carriers, clock=clock, lease=lease, every=receipts)
+        self._receipts = Receipts(database, vault, self.carriers, clock=clock, lease=lease, every=receipts)
         self._stopping = asyncio.Event()
         self._working: dict[Lane, set[asyncio.Task[None]]] = {}
         self._served: dict[Lane, bytes] = {}

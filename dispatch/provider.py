@@ -131,6 +131,24 @@ class ReceiptSource(Protocol):
         ``DispatchError``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A request in which a provider calls us: its query, its form and its body as it came."""
+
+    query: Mapping[str, str]
+    form: Mapping[str, str]
+    body: bytes
+
+
+@runtime_checkable
+class Calling(Protocol):
+    """A provider that calls us with receipts."""
+
+    def parse_receipt(self, callback: Callback) -> Mapping[str, Receipt]:
+        """The receipts in it, by the name that ``Accepted.external_id`` has too. ``ValueError`` for what is
+        none."""
+
+
 @runtime_checkable
 class Lookup(Protocol):
     """A provider that can be asked whether it has a message, by our own name of it."""

@@ -1,15 +1,28 @@
-"""Messages that went and whose receipt is awaited, as those work them who ask for receipts."""
+"""Messages that went: those whose receipt is awaited, and receipts as they come.
+
+Every receipt is kept as an event of its message; what the message shows is the highest of what is known of
+it: delivered is above failed and blocked, and those are above sent. A receipt of a message that we do not
+know may have overtaken the answer to the submit: it is kept as an orphan and matched again for three days.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
+from records import settlement, suppressions
 from records.database import Database
-from records.tables import outbox
+from records.ids import new_id
+from records.settlement import Note, Settled
+from records.tables import attempts, former_names, outbox, receipt_orphans
+
+ORPHANS_FOR = timedelta(hours=72)
+MATCHED = 500  # Orphans that are looked at together.
+AGAIN = "unreceipted"  # What is kept of an attempt whose receipt did not come in time.
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +33,20 @@ class Awaited:
     external_id: str
     sent_at: datetime
     attempts: int
+    tracking: str = ""
+    channel: str = ""
+    klass: str = ""
+    sealed: bytes = b""
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a provider said of one of its messages. ``status``: sent, delivered, failed, blocked."""
+
+    external_id: str
+    status: str
+    detail: str = ""
 
 
 async def claim_receipts(
@@ -27,7 +54,17 @@ async def claim_receipts(
 ) -> Sequence[Awaited]:
     """Messages that ``provider`` took and whose receipt is due to be asked for, leased to ``lease``."""
     due = (
-        select(outbox.c.id, outbox.c.external_id, outbox.c.sent_at, outbox.c.attempts)
+        select(
+            outbox.c.id,
+            outbox.c.external_id,
+            outbox.c.sent_at,
+            outbox.c.attempts,
+            outbox.c.tracking,
+            outbox.c.channel,
+            outbox.c["class"],
+            outbox.c.sealed,
+            outbox.c.expires_at,
+        )
         .where(
             outbox.c.finished_at.is_(None),
             outbox.c.sent_at.is_not(None),
@@ -47,6 +84,192 @@ async def claim_receipts(
             connection.execute(
                 update(outbox).where(outbox.c.id.in_(ids)).values(lease_owner=lease, lease_until=until)
             )
-        return [Awaited(*row) for row in rows]
+        return [Awaited(row[0], row[1] or "", *row[2:]) for row in rows]
 
     return await database.transaction(take)
+
+
+async def send_again(
+    database: Database, lease: bytes, messages: Sequence[Awaited], provider: str, now: datetime
+) -> None:
+    """Queues messages whose receipt did not come in time once more. What they are called by the provider
+    that has them stays known: a receipt that comes late still counts."""
+    ids = [each.id for each in messages]
+
+    def write(connection: Connection) -> None:
+        mine = (outbox.c.id.in_(ids), outbox.c.lease_owner == lease, outbox.c.status == "sent")
+        held = connection.execute(
+            select(outbox.c.id, outbox.c.provider, outbox.c.external_id).where(*mine).with_for_update()
+        ).all()
+        if not held:
+            return
+        names = [
+            {"provider": row[1], "external_id": row[2], "message": row[0], "at": now}
+            for row in held
+            if row[2]
+        ]
+        if names:
+            added = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
+            connection.execute(added(former_names).on_conflict_do_nothing(), names)
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.id.in_([row[0] for row in held]))
+            .values(status="queued", due_at=now, sent_at=None, lease_owner=None, lease_until=None)
+        )
+        note = Note("attempt", AGAIN, "no receipt in time", provider)
+        said = [Settled(row[0], "queued", 0, now, provider, notes=(note,)) for row in held]
+        settlement.note(connection, database, said, now)
+
+    await database.transaction(write)
+
+
+async def keep(database: Database, provider: str, told: Sequence[Told], now: datetime) -> int:
+    """Keeps receipts, each with its message or as an orphan; durable when this returns. How many were of
+    messages that we know. The same receipt again changes nothing."""
+
+    def write(connection: Connection) -> int:
+        known = _messages(connection, provider, [each.external_id for each in told])
+        _apply(connection, database, provider, [(known[each.external_id], each) for each in told
+                                                if each.external_id in known], now)  # fmt: skip
+        orphans = [
+            {
+                "id": new_id(now),
+                "provider": provider,
+                "external_id": each.external_id,
+                "status": each.status,
+                "detail": each.detail,
+                "at": now,
+            }
+            for each in told
+            if each.external_id not in known
+        ]
+        if orphans:
+            added = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
+            connection.execute(added(receipt_orphans).on_conflict_do_nothing(), orphans)
+        return len(told) - len(orphans)
+
+    return await database.transaction(write) if told else 0
+
+
+async def match_orphans(database: Database, now: datetime, after: bytes = b"") -> tuple[int, bytes]:
+    """Gives orphans whose message is known by now to it, beginning behind the orphan ``after``, and forgets
+    those that are too old. How many were matched, and the last that was looked at, b"" at the end."""
+    rows = await database.read(
+        select(receipt_orphans)
+        .where(receipt_orphans.c.id > after)
+        .order_by(receipt_orphans.c.id)
+        .limit(MATCHED)
+    )
+    if not rows:
+        return 0, b""
+
+    def write(connection: Connection) -> int:
+        gone = [row.id for row in rows if row.at < now - ORPHANS_FOR]
+        matched = 0
+        for provider in sorted({row.provider for row in rows}):
+            mine = [row for row in rows if row.provider == provider and row.id not in gone]
+            known = _messages(connection, provider, [row.external_id for row in mine])
+            found = [row for row in mine if row.external_id in known]
+            said = [(known[row.external_id], Told(row.external_id, row.status, row.detail)) for row in found]
+            _apply(connection, database, provider, said, now)
+            gone += [row.id for row in found]
+            matched += len(found)
+        if gone:
+            connection.execute(delete(receipt_orphans).where(receipt_orphans.c.id.in_(gone)))
+        return matched
+
+    matched = await database.transaction(write)
+    return matched, rows[-1].id if len(rows) == MATCHED else b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    id: bytes
+    status: str
+    former: bool
+
+
+def _messages(connection: Connection, provider: str, names: Sequence[str]) -> Mapping[str, _Message]:
+    """The message by each of its names there, also one that it had before; of several the newest."""
+    wanted = sorted(set(names))
+    found: dict[str, _Message] = {}
+    rows = connection.execute(
+        select(former_names.c.external_id, outbox.c.id, outbox.c.status)
+        .join(outbox, outbox.c.id == former_names.c.message)
+        .where(former_names.c.provider == provider, former_names.c.external_id.in_(wanted))
+    )
+    for name, id, status in rows:
+        found[name] = _Message(id, status, True)
+    rows = connection.execute(
+        select(outbox.c.external_id, outbox.c.id, outbox.c.status)
+        .where(outbox.c.provider == provider, outbox.c.external_id.in_(wanted))
+        .order_by(outbox.c.id)
+    )
+    for name, id, status in rows:
+        found[name] = _Message(id, status, False)
+    return found
+
+
+def _apply(
+    connection: Connection,
+    database: Database,
+    provider: str,
+    told: Sequence[tuple[_Message, Told]],
+    now: datetime,
+) -> None:
+    if not told:
+        return
+    seen = {
+        tuple(row)
+        for row in connection.execute(
+            select(attempts.c.message, attempts.c.status, attempts.c.detail).where(
+                attempts.c.message.in_(sorted({message.id for message, _each in told})),
+                attempts.c.provider == provider,
+                attempts.c.kind == "receipt",
+            )
+        )
+    }
+    fresh: list[tuple[_Message, Told]] = []
+    for message, each in told:
+        if (event := (message.id, each.status, each.detail)) not in seen:
+            seen.add(event)
+            fresh.append((message, each))
+    if not fresh:
+        return
+    connection.execute(
+        insert(attempts),
+        [
+            {
+                "id": new_id(now),
+                "message": message.id,
+                "at": now,
+                "provider": provider,
+                "kind": "receipt",
+                "status": each.status,
+                "detail": each.detail,
+            }
+            for message, each in fresh
+        ],
+    )
+    ended = {"finished_at": now, "lease_owner": None, "lease_until": None}
+    if arrived := sorted({message.id for message, each in fresh if each.status == "delivered"}):
+        connection.execute(
+            update(outbox)
+            .where(outbox.c.id.in_(arrived), outbox.c.status != "delivered")
+            .values(status="delivered", **ended)
+        )
+    for status in ("failed", "blocked"):
+        # Only of the provider that has the message now; another one may yet carry it.
+        ids = sorted({message.id for message, each in fresh if each.status == status and not message.former})
+        if ids:
+            connection.execute(
+                update(outbox)
+                .where(outbox.c.id.in_(ids), outbox.c.status == "sent")
+                .values(status=status, **ended)
+            )
+    if failed := [(message.id, each) for message, each in fresh if each.status == "failed"]:
+        settlement.dead(
+            connection, database, [(id, provider, "failed", each.detail) for id, each in failed], now
+        )
+    if blocked := sorted({message.id for message, each in fresh if each.status == "blocked"}):
+        suppressions.block(connection, database, blocked, now)

@@ -132,9 +132,25 @@ def write(connection: Connection, database: Database, done: Sequence[Done], now:
         late = [_values(lease, settled) for lease, settled in done if settled.sent_at is not None]
         _run(connection, database, late, _LATE_SQLITE, _LATE_POSTGRESQL)
     note(connection, database, [settled for _lease, settled in done], now)
-    dead = [_letter(settled, now) for _lease, settled in done if settled.status == "failed"]
-    _run(connection, database, dead, _DEAD_SQLITE, _DEAD_POSTGRESQL)
+    dead(
+        connection,
+        database,
+        [_letter(settled) for _lease, settled in done if settled.status == "failed"],
+        now,
+    )
     return lost
+
+
+def dead(
+    connection: Connection,
+    database: Database,
+    letters: Sequence[tuple[bytes, str, str, str]],
+    now: datetime,
+) -> None:
+    """Lists messages that failed, if they did: (id, provider, reason, detail)."""
+    at = microseconds(now)
+    rows = [(at, provider, reason, detail, id) for id, provider, reason, detail in letters]
+    _run(connection, database, rows, _DEAD_SQLITE, _DEAD_POSTGRESQL)
 
 
 def note(connection: Connection, database: Database, settled: Sequence[Settled], now: datetime) -> None:
@@ -181,10 +197,9 @@ def _still_mine(connection: Connection, done: Sequence[Done]) -> set[bytes]:
     return found
 
 
-def _letter(settled: Settled, now: datetime) -> tuple[Any, ...]:
+def _letter(settled: Settled) -> tuple[bytes, str, str, str]:
     last = settled.notes[-1] if settled.notes else Note("attempt", settled.status)
-    provider = last.provider or settled.provider
-    return (microseconds(now), provider, last.status, last.detail, settled.id)
+    return (settled.id, last.provider or settled.provider, last.status, last.detail)
 
 
 def _values(lease: bytes, settled: Settled) -> tuple[Any, ...]:

@@ -29,7 +29,8 @@ async def agree(outbox: Outbox, number: str = NUMBER, *, given: bool = True) -> 
         addresses,
         {
             "kind": "msisdn", "index": outbox.vault.index("msisdn", number), "sealed": b"",
-            "subscriber": person, "verified_at": None, "verified_by": None, "created_at": now, "blocked_at": None, "seen_at": None,
+            "subscriber": person, "verified_at": None, "verified_by": None, "created_at": now,
+            "blocked_at": None, "seen_at": None,
             "route": None, "owner": None, "number": None, "proved_at": None,
         },
     )  # fmt: skip

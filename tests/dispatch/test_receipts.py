@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from dispatch.carriers import Carriers
 from dispatch.dispatcher import Dispatcher
 from dispatch.errors import Unreachable
 from dispatch.provider import Accepted, Receipt
 from dispatch.receipts import Receipts
+from dispatch.routes import plain
 from tests.dispatch.outbox import Carrier, Outbox, until
 
 
@@ -56,7 +58,10 @@ async def _all_sent(outbox: Outbox, trackings: Sequence[str]) -> bool:
 
 
 def receipts(outbox: Outbox, provider: Answering) -> Receipts:
-    return Receipts(outbox.database, [provider], clock=outbox.clock, lease=timedelta(seconds=60), every=0.01)
+    carriers = Carriers(outbox.database, [provider], plain([("sms", provider.name)]), clock=outbox.clock)
+    return Receipts(
+        outbox.database, outbox.vault, carriers, clock=outbox.clock, lease=timedelta(seconds=60), every=0.01
+    )
 
 
 async def test_what_the_provider_says_is_kept(outbox: Outbox) -> None:
@@ -65,19 +70,19 @@ async def test_what_the_provider_says_is_kept(outbox: Outbox) -> None:
     provider.known = {"Xarrived": Receipt("delivered", "10"), "Xlost": Receipt("failed", "11")}
     outbox.clock.forward(5)
     asked = receipts(outbox, provider)
-    assert not await asked.ask("carrier", provider)
+    assert not await asked.ask(provider)
     assert provider.asked == [["Xarrived", "Xlost", "Xquiet"]]
     assert [await outbox.status(each) for each in (arrived, lost, quiet)] == ["delivered", "failed", "sent"]
     assert await outbox.notes(arrived) == [("attempt", "sent"), ("receipt", "delivered")]
     outbox.clock.forward(5)
-    await asked.ask("carrier", provider)
+    await asked.ask(provider)
     assert provider.asked[1:] == [["Xquiet"]]
 
 
 async def test_before_its_time_nobody_is_asked(outbox: Outbox) -> None:
     provider = carrier()
     await send(outbox, provider, "one")
-    assert not await receipts(outbox, provider).ask("carrier", provider)
+    assert not await receipts(outbox, provider).ask(provider)
     assert provider.asked == []
 
 
@@ -87,11 +92,11 @@ async def test_a_provider_away_is_asked_later(outbox: Outbox) -> None:
     provider.away = True
     outbox.clock.forward(5)
     asked = receipts(outbox, provider)
-    await asked.ask("carrier", provider)
+    await asked.ask(provider)
     assert await outbox.status(tracking) == "sent"
     provider.away, provider.known = False, {"Xone": Receipt("delivered")}
     outbox.clock.forward(5)
-    await asked.ask("carrier", provider)
+    await asked.ask(provider)
     assert await outbox.status(tracking) == "delivered"
 
 
@@ -109,8 +114,3 @@ async def test_it_asks_by_itself_and_goes_on_while_there_is_more(outbox: Outbox)
     await until(all_delivered)
     running.cancel()
     assert sorted(len(each) for each in provider.asked) == [1, 2, 2]
-
-
-async def test_where_nobody_can_be_asked_it_ends(outbox: Outbox) -> None:
-    nobody = Receipts(outbox.database, [Carrier()], clock=outbox.clock, lease=timedelta(seconds=60))
-    await asyncio.wait_for(nobody.run(), 5)
