@@ -63,6 +63,7 @@ COMMANDS: dict[BindKind, int] = {
     "receiver": BIND_RECEIVER,
     "transceiver": BIND_TRANSCEIVER,
 }
+_QUICKACK = getattr(socket, "TCP_QUICKACK", 0)  # Linux has it.
 _LINGER = 5.0  # Seconds for the last bytes of a session that has ended.
 _HEAP = 32 * 1024  # Bytes that are held back to go together.
 _GOODBYE = NotSent("the session is being closed")
@@ -84,6 +85,7 @@ class Session(asyncio.Protocol):
         self._window = Window(window, timing.response)
         self._deliveries = Deliveries(handler)
         self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._out: list[bytes] = []
         self._heaped = 0
         self._writable = asyncio.Event()
@@ -185,15 +187,17 @@ class Session(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        connected = transport.get_extra_info("socket")
-        if connected is not None:
-            # Small packets: with Nagle's algorithm an answer waits for up to 40 ms.
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = transport.get_extra_info("socket")
+        # Small packets: with Nagle's algorithm an answer waits for up to 40 ms.
+        self._set(socket.TCP_NODELAY)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end(NotBound(f"the connection broke: {error}" if error else "the SMSC closed the connection"))
 
     def data_received(self, data: bytes) -> None:
+        # And an SMSC that has not turned it off waits as long for each of our acknowledgements. The kernel
+        # forgets this after a while.
+        self._set(_QUICKACK)
         try:
             for frame in self._frames.feed(data):
                 if self.lost.done():
@@ -203,6 +207,13 @@ class Session(asyncio.Protocol):
             self._log.error("smpp stream unreadable", problem=str(error))
             self._write(encode(Pdu(GENERIC_NACK, 0, BAD_LENGTH)))
             self._end(error)
+
+    def _set(self, option: int) -> None:
+        try:
+            if self._socket is not None and option:
+                self._socket.setsockopt(socket.IPPROTO_TCP, option, 1)
+        except OSError:
+            pass  # The connection has just gone.
 
     def pause_writing(self) -> None:
         # A peer that reads nothing is read from no more: answers must not heap up in memory.
