@@ -12,7 +12,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CompoundSelect, delete, exists, func, or_, select, union_all, update
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from records.changes import as_left_by, change, waiting
 from records.database import Database
@@ -116,20 +127,20 @@ async def owners(database: Database, asked: Sequence[tuple[str, bytes]]) -> Sequ
 
 async def addresses_of(database: Database, person: bytes) -> list[Address]:
     """All addresses of a person, the oldest first."""
-    rows = await database.read(select(addresses).where(addresses.c.subscriber.in_(members(person))))
+    rows = await database.read(_ADDRESSES_OF, {"person": person})
     return sorted((Address(*tuple(row)) for row in rows), key=lambda each: (each.created_at, each.index))
 
 
 async def language(database: Database, subscriber: bytes) -> str | None:
     """The language that the subscriber reads, None when there is no such subscriber."""
-    rows = await database.read(select(subscribers.c.language).where(subscribers.c.id == subscriber))
+    rows = await database.read(_LANGUAGE, {"person": subscriber})
     return str(rows[0][0]) if rows else None
 
 
 # Who is whom.
 
 
-def members(person: bytes) -> CompoundSelect[tuple[bytes]]:
+def members(person: bytes | BindParameter[bytes]) -> CompoundSelect[tuple[bytes]]:
     """The ids of a person, given by any of them: that of who was merged into nobody, and of all who were
     merged into that one."""
     own = select(func.coalesce(subscribers.c.merged_into, subscribers.c.id)).where(subscribers.c.id == person)
@@ -137,10 +148,15 @@ def members(person: bytes) -> CompoundSelect[tuple[bytes]]:
     return union_all(select(root), select(subscribers.c.id).where(subscribers.c.merged_into == root))
 
 
+# What each complaint asks, built once: building them takes longer than running them.
+_PERSON = bindparam("person", type_=subscribers.c.id.type)
+_ADDRESSES_OF = select(addresses).where(addresses.c.subscriber.in_(members(_PERSON)))
+_LANGUAGE = select(subscribers.c.language).where(subscribers.c.id == _PERSON)
+_MERGING = select(subscribers.c.id, subscribers.c.merged_into).where(subscribers.c.id == _PERSON)
+
+
 async def merging(database: Database, subscriber: bytes) -> Merging | None:
-    rows = await database.read(
-        select(subscribers.c.id, subscribers.c.merged_into).where(subscribers.c.id == subscriber)
-    )
+    rows = await database.read(_MERGING, {"person": subscriber})
     return Merging(*tuple(rows[0])) if rows else None
 
 
