@@ -191,21 +191,24 @@ class Subscribers:
         somebody else, or before the person became one with another: the address says, not the dialog."""
         new = records.waits(unit, kind, party)
         if new is not None:
-            return records.merged_in(unit, new.subscriber), self._fresh(kind, new.proved_at, now)
+            return records.merged_in(unit, new.subscriber), self._fresh(kind, by, new.proved_at, now)
         owner = await self._owners.ask((kind, party))
         if owner is None:
             created = self.create(
                 unit, now=now, kind=kind, address=address, language=language, by=by, route=route
             )
-            return created.id, kind == NUMBER
+            return created.id, self._fresh(kind, by, None, now)
         proved_at = owner.proved_at
         for guard in unit.guards:
             if isinstance(guard, records.AddressChange) and (guard.kind, guard.index) == (kind, party):
                 proved_at = (guard.values or {}).get("proved_at", proved_at)
-        return records.merged_in(unit, owner.subscriber), self._fresh(kind, proved_at, now)
+        return records.merged_in(unit, owner.subscriber), self._fresh(kind, by, proved_at, now)
 
-    def _fresh(self, kind: str, proved_at: datetime | None, now: datetime) -> bool:
-        return kind == NUMBER or (proved_at is not None and now - proved_at < self.trust.proof)
+    def _fresh(self, kind: str, by: str | None, proved_at: datetime | None, now: datetime) -> bool:
+        """A number is its caller's where the network vouches for it; anybody can write a sender on an SMS."""
+        if kind == NUMBER:
+            return by is not None
+        return proved_at is not None and now - proved_at < self.trust.proof
 
     # Who is whom.
 

@@ -12,6 +12,7 @@ from engine.turn import Met
 from languages import _
 from records.tables import moment
 from services.linking import Held, LastAddress, UnknownAddress
+from services.subscribers import NUMBER
 from services.verification import e164
 
 # How each kind of address is named to the person.
@@ -44,6 +45,8 @@ LINK = NeedSpec(
 
 
 async def link_address(turn: NeedContext, arguments: Mapping[str, Value]) -> Met:
+    if turn.person.kind == NUMBER and not turn.session.verified:
+        return Met(FAILED)  # Nobody vouches for the number that speaks: it may be anybody's.
     number = e164(text_of(arguments, "number"))
     by = "contact" if number == turn.session.contact else "code"
     proved = by == "contact" or await turn.services.verification.proved(

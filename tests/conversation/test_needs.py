@@ -213,6 +213,15 @@ async def test_a_number_of_ones_own_needs_no_code(desk: Desk) -> None:
     assert (await desk.person(OTHER)).subscriber == caller.session.subscriber
 
 
+async def test_nobody_vouches_for_the_sender_of_an_sms(desk: Desk) -> None:
+    """Whoever writes somebody's number there could make their own number that person's."""
+    caller = await Caller.dial(desk)
+    caller.session.verified = False
+    caller.session.contact = OTHER
+    assert await caller.meet("addresses.link", number=OTHER) == Met(FAILED)
+    assert await desk.services.subscribers.find("msisdn", OTHER) is None
+
+
 async def test_addresses(desk: Desk) -> None:
     caller = await Caller.dial(desk)
     listed = await caller.meet("addresses.list")

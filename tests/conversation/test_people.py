@@ -279,10 +279,10 @@ async def test_addresses_are_listed_and_let_go(here: Process) -> None:
     assert "نیست" in await follows_by_phone(phone, number)
     assert "در دست بررسی" in await follows(chat, number)
     # By phone, where the screen is short.
-    second = Handset(here, OTHER, "S2", code="*733*8#")
+    second = Handset(here, OTHER, "S2", code="*733*10#")
     assert (await second.dial()).text.startswith("تنها نشانی شما:")
     await shares(Chat(here, "bale", "44"), OTHER)
-    second = Handset(here, OTHER, "S3", code="*733*8#")
+    second = Handset(here, OTHER, "S3", code="*733*10#")
     assert (await second.dial()).text.startswith("کدام جدا شود؟\n1. ۰۹۳۵")
     assert (await second.type("2")).text.startswith("دیگر چیزی به آن فرستاده نمی‌شود.")
     assert (await second.type("1")).text.startswith("جدا شد.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -76,7 +76,8 @@ async def now_as(desk: Desk, person: Person, unit: Unit | None = None) -> Person
     async def act(unit: Unit) -> Person:
         subscriber, fresh = await desk.services.subscribers.speaking(
             unit, now=desk.now, kind=person.kind, address=person.address, party=person.party,
-            language=person.language, by=None, route=person.channel,
+            language=person.language, by="network" if person.channel == "ussd" else None,
+            route=person.channel,
         )  # fmt: skip
         return replace(person, subscriber=subscriber, fresh=fresh)
 
@@ -141,13 +142,17 @@ async def waits_for_an_operator(desk: Desk, person: Person) -> None:
 
 
 async def lets_go(desk: Desk, person: Person, place: int) -> None:
+    await (await about_to_let_go(desk, person, place))()
+
+
+async def about_to_let_go(desk: Desk, person: Person, place: int) -> Callable[[], Awaitable[None]]:
+    """They have chosen one from the list that they see now."""
     speaks = await now_as(desk, person)
     held = await desk.services.linking.held(Unit(), speaks)
-
-    async def act(unit: Unit) -> None:
-        await desk.services.linking.unlink(unit, speaks, now=desk.now, reference=held[place - 1].reference)
-
-    await desk.turn(act)
+    reference = held[place - 1].reference
+    return lambda: desk.turn(
+        lambda unit: desk.services.linking.unlink(unit, speaks, now=desk.now, reference=reference)
+    )
 
 
 async def kinds(desk: Desk, person: Person) -> list[str]:
@@ -355,9 +360,8 @@ async def test_letting_go_of_both_at_once_leaves_one(desk: Desk) -> None:
         dials, chats = await comes(desk, "ussd", number), await comes(desk, "telegram", str(place))
         await proves(desk, chats, number)
         # Each the other's, which stands second in its own list.
-        results = await asyncio.gather(
-            lets_go(desk, dials, 2), lets_go(desk, chats, 2), return_exceptions=True
-        )
+        both = [await about_to_let_go(desk, person, 2) for person in (dials, chats)]
+        results = await asyncio.gather(*(each() for each in both), return_exceptions=True)
         refused = [result for result in results if result is not None]
         assert [type(each) for each in refused] in ([LastAddress], [UnknownAddress])
         left = await desk.database.read(
@@ -666,3 +670,14 @@ async def block(desk: Desk, person: Person) -> None:
 
 async def _add_words(desk: Desk, person: Person, number: str) -> None:
     await desk.turn(lambda unit: _add(desk, unit, person, number))
+
+
+async def test_the_sender_of_an_sms_sees_what_came_by_sms_and_phone_alone(desk: Desk) -> None:
+    """The answer goes to the number itself; what came from the person's chats is nobody's to see there."""
+    writes, chats = await comes(desk, "sms"), await comes(desk, "telegram", "77")
+    by_phone, by_chat = await files(desk, writes), await files(desk, chats)
+    await proves(desk, chats)
+    assert await sees(desk, writes, by_phone)
+    with pytest.raises(Unproved):
+        await sees(desk, writes, by_chat)
+    assert await sees(desk, await comes(desk), by_chat)
