@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 
 import structlog
+from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 import carriers
 from charging import charger, credit_left, watch_credit
+from dispatch import receipts_door
 from dispatch.charging import Charger
 from dispatch.dispatcher import Dispatcher
+from dispatch.limits import Rates
+from dispatch.permission import Permission, read_hours
 from dispatch.provider import Provider
 from dispatch.providers.email.smtp import Smtp
 from dispatch.providers.sandbox import Sandbox
+from dispatch.routes import Routes, plain, read_routes
 from dispatch.talking import Talking
 from dispatch.watching import Watcher
 from house import House, cancel, kept, now
 from messaging import correspondents
 from records.claims import Lane
+from records.limits import RedisBuckets
 from records.tables import TALKING, outbox
 from records.unit import Unavailable
-from settings import SettingError
+from settings import SMS_PROVIDERS, SettingError
+from web.access import RouteSecret
 
 log = structlog.get_logger()
+
+AT_ONCE = 4  # Batches of one lane that are worked together, so that one slow answer holds up no other.
 
 
 @asynccontextmanager
@@ -36,22 +46,31 @@ async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
     watch, charge = outcomes(home.registry), charger(home)
     await home.services.tariffs.refresh()
     async with AsyncExitStack() as stack:
-        carry = providers(home, stack)
+        routes = routes_of(home)
+        carry = providers(home, stack, routes)
+        shared = None
+        if routes.rates and home.settings.redis_url:
+            shared = RedisBuckets(home.settings.redis_url)
+            stack.push_async_callback(shared.close)
         dispatcher = Dispatcher(
             home.database,
             home.vault,
             carry,
+            routes,
             clock=now,
             wake=home.wake,
             watch=watch,
             charge=charge,
+            gate=permission(home),
+            limits=Rates(routes.rates, shared, time.monotonic),
+            at_once=AT_ONCE,
         )
         home.committer.wake(outbox, home.wake, lambda row: row["channel"] not in TALKING)
         await stack.enter_async_context(talking(home, watch, charge))
         running = asyncio.create_task(kept(dispatcher.run))
         watching = [
             asyncio.create_task(kept(partial(watch_codes, home, codes_share(home)))),
-            asyncio.create_task(kept(partial(watch_credit, carry.values(), credit_left(home.registry)))),
+            asyncio.create_task(kept(partial(watch_credit, carry, credit_left(home.registry)))),
             asyncio.create_task(kept(home.services.tariffs.follow)),
         ]
         try:
@@ -88,19 +107,78 @@ async def talking(home: House, watch: Watcher, charge: Charger) -> AsyncIterator
         await running
 
 
-def providers(home: House, stack: AsyncExitStack) -> dict[str, Provider]:
-    """Who carries the messages of each channel."""
+def routes_of(home: House) -> Routes:
+    """The file of routes; for a channel that it does not name, the provider that the settings name."""
     settings = home.settings
-    carry: dict[str, Provider] = {channel: Sandbox(channel) for channel in ("voice", "email")}
-    carry["sms"] = carriers.sms(settings.sms_provider, settings, home.http)
-    if settings.email_provider == "smtp":
+    usual = {
+        "sms": settings.sms_provider,
+        "voice": settings.voice_provider,
+        "email": settings.email_provider,
+    }
+    found = Routes([])
+    if settings.routes_file is not None:
         try:
-            smtp = Smtp(settings.smtp_url, settings.mail_from, clock=now)
-        except ValueError as error:
-            raise SettingError(f"SMTP_URL, MAIL_FROM: {error}") from None
-        stack.push_async_callback(smtp.close)
-        carry["email"] = smtp
+            found = read_routes(settings.routes_file.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise SettingError(f"ROUTES_FILE: {settings.routes_file}: {error}") from None
+    named = {each.channel for each in found.routes}
+    rest = plain([(channel, name) for channel, name in usual.items() if channel not in named])
+    return Routes([*found.routes, *rest.routes], found.rates)
+
+
+def providers(home: House, stack: AsyncExitStack, routes: Routes) -> list[Provider]:
+    """Every provider that a route names."""
+    settings = home.settings
+    carry: list[Provider] = texts(home, routes)
+    for channel in ("voice", "email"):
+        for name in sorted(
+            {name for each in routes.routes if each.channel == channel for name in each.providers}
+        ):
+            if name == "sandbox":
+                carry.append(Sandbox(channel))
+            elif (channel, name) == ("email", "smtp"):
+                try:
+                    smtp = Smtp(settings.smtp_url, settings.mail_from, clock=now)
+                except ValueError as error:
+                    raise SettingError(f"SMTP_URL, MAIL_FROM: {error}") from None
+                stack.push_async_callback(smtp.close)
+                carry.append(smtp)
+            else:
+                raise SettingError(f"ROUTES_FILE: there is no provider {name} of {channel}")
     return carry
+
+
+def texts(home: House, routes: Routes) -> list[Provider]:
+    """Every provider of SMS that a route names."""
+    names = routes.names("sms")
+    for name in names:
+        if name not in SMS_PROVIDERS:
+            raise SettingError(f"ROUTES_FILE: there is no provider {name} of sms")
+    return [carriers.sms(name, home.settings, home.http) for name in names]
+
+
+def receipt_routes(home: House) -> list[web.RouteDef]:
+    """Where providers call with receipts, behind its rule."""
+    settings = home.settings
+    rule = RouteSecret(
+        settings.receipts_secret.encode() or None,
+        settings.receipts_addresses,
+        loopback_only_without=settings.embedded,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    return receipts_door.routes(home.database, texts(home, routes_of(home)), rule, now)
+
+
+def permission(home: House) -> Permission:
+    """What is looked at when a message is sent."""
+    settings = home.settings
+    way_out = settings.advertising_way_out
+    return Permission(
+        home.database,
+        read_hours(settings.advertising_hours),
+        "" if way_out == "-" else way_out,
+        asked_first=settings.advertising_consent,
+    )
 
 
 def outcomes(registry: CollectorRegistry) -> Watcher:

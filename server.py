@@ -24,6 +24,7 @@ from aiohttp import ClientSession
 import charging
 import desk
 import logs
+import outgoing
 import sandbox
 import settings as environment
 from conversation.needs import SPECS
@@ -262,6 +263,7 @@ def command_line() -> argparse.ArgumentParser:
     tried.add_argument("--class", dest="klass", default="service", help="otp, service or bulk (service)")
     tried.add_argument("--on", default="", help="the day that it goes, such as 1405-01-01 (today)")
     tried.set_defaults(run=charging.estimate_cost)
+    outgoing.add_commands(commands)
     command("config", print_config, "Print every setting, where it comes from and what it means.")
     keys = commands.add_parser("keys", help="Rotate the keys that records are sealed with.")
     acts = keys.add_subparsers(dest="act", required=True, metavar="ACT")

@@ -28,7 +28,7 @@ from conversation.unasked import Unasked
 from house import House, Refused, cancel, kept, layouts, now
 from messaging import Bots
 from records.unit import Unavailable
-from sending import dispatching
+from sending import dispatching, receipt_routes
 from services.publishing import tell
 from settings import SettingError
 from smpp.endpoint import BindKind, Timing, read_url
@@ -183,6 +183,7 @@ def application(
     if chat is not None:
         app.add_routes(chat.routes(conversation))
         app.on_shutdown.append(chat.send_away)
+    app.add_routes(receipt_routes(home))
     if settings.sandboxed:
         app.add_routes(sandbox.routes(home.database, home.vault, settings.sandboxed))
     return app

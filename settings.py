@@ -172,6 +172,14 @@ def _rate(value: str) -> float:
     return number
 
 
+def _hours(value: str) -> str:
+    if not re.fullmatch(r"[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]", value):
+        raise ValueError("a range of hours such as 09:00-21:00")
+    if not "00:00" <= value[:5] < value[6:] <= "24:00":
+        raise ValueError("a range of hours such as 09:00-21:00, the first before the second")
+    return value
+
+
 def _media_types(value: str) -> tuple[str, ...]:
     types = tuple(part.strip() for part in value.split(","))
     if not all(re.fullmatch(r"[a-z]+/[a-z0-9.+-]+", each) for each in types):
@@ -359,6 +367,22 @@ class Settings:
         None,
         _seconds,
         "seconds between questions to Kavenegar for inbound SMS; without it they come by callback alone",
+    )
+    routes_file: Path | None = setting(
+        None, Path, "YAML file of routes, where a channel has several providers; see docs/operating.md"
+    )
+    receipts_secret: str = setting(
+        "", _text, "secret that providers send with receipts (query `secret`)", secret=True
+    )
+    receipts_addresses: Networks = setting((), _networks, "addresses that receipts come from")
+    advertising_hours: str = setting(
+        "09:00-21:00", _hours, "hours of Tehran in which advertising (class bulk) is sent"
+    )
+    advertising_consent: bool = setting(
+        True, _switch, "whether advertising needs a consent given before; else one withdrawn forbids it"
+    )
+    advertising_way_out: str = setting(
+        "لغو11", _text, "words by which advertising by SMS is ended, put at its end; - for none"
     )
     voice_provider: str = setting("sandbox", _choice("sandbox"), "who makes voice calls")
     email_provider: str = setting("sandbox", _choice("sandbox", "smtp"), "who sends e-mail")

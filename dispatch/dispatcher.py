@@ -130,6 +130,10 @@ class Dispatcher:
             _done, late = await asyncio.wait(tasks, timeout=GRACE)
             for task in late:  # Their leases run out, and others take over.
                 task.cancel()
+            try:
+                await self.carriers.learn()  # What was counted last.
+            except Unavailable as error:
+                log.warning("dispatch.counts_lost", error=str(error))
 
     def stop(self) -> None:
         """Claims nothing more."""

@@ -77,6 +77,10 @@ class Routes:
             for name in each.providers
         )
 
+    def names(self, channel: str) -> Sequence[str]:
+        """The providers of a channel, each once."""
+        return sorted({name for each in self.routes if each.channel == channel for name in each.providers})
+
     def waits(self, channel: str) -> bool:
         """Whether some route of the channel has a time for receipts."""
         return any(each.channel == channel and each.receipt_within for each in self.routes)

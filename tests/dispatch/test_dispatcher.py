@@ -137,11 +137,12 @@ async def test_two_dispatchers_share_without_doubling(outbox: Outbox) -> None:
     trackings = [await outbox.add(f"message {number}") for number in range(250)]
     one, two = Carrier(), Carrier()
     one.open.clear()
-    async with dispatching(outbox, one), dispatching(outbox, two):
+    async with dispatching(outbox, one):
         await one.entered.wait()
-        await until(lambda: _handed(two, 1))
-        one.open.set()
-        assert set(await finished(outbox, *trackings)) == {"sent"}
+        async with dispatching(outbox, two):
+            await until(lambda: _handed(two, 1))
+            one.open.set()
+            assert set(await finished(outbox, *trackings)) == {"sent"}
     assert Counter(one.handed + two.handed) == {f"message {number}": 1 for number in range(250)}
     assert one.handed
     assert two.handed

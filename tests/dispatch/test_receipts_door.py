@@ -20,7 +20,7 @@ from dispatch.carriers import Carriers
 from dispatch.dispatcher import Dispatcher
 from dispatch.provider import Accepted, Callback, Receipt
 from dispatch.receipts import Receipts
-from dispatch.receipts_door import routes
+from dispatch.receipts_door import LONGEST, routes
 from dispatch.routes import Route, Routes, plain
 from records.receipts import ORPHANS_FOR, Told, keep, match_orphans
 from records.tables import receipt_orphans
@@ -104,7 +104,7 @@ async def test_calls_that_are_none_change_nothing(outbox: Outbox, http: ClientSe
             assert (await http.get(url.replace("/carrier", f"/{name}") + "&id=X1&status=2")).status == 404
         assert (await http.post(url, data=b"\xff\xfe<html>")).status == 400
         assert (await http.post(url, data={"status": "2"})).status == 400
-        assert (await http.post(url, data=io.BytesIO(b"x" * (2 << 20)))).status == 413
+        assert (await http.post(url, data=io.BytesIO(b"x" * (LONGEST + 1)))).status == 413
     assert await outbox.status(tracking) == "sent"
     assert await outbox.notes(tracking) == [("attempt", "sent")]
 
