@@ -37,6 +37,7 @@ THROTTLED = 0x58
 TEMPORARY = 0x64
 PERMANENT = 0x65
 BAD_TLVS = 0xC0
+UNKNOWN = 0xFF
 
 # §5.1.3. A status that is not here is a vendor's own or reserved; see ``advice``.
 STATUSES: Mapping[int, tuple[str, Advice]] = {
@@ -87,7 +88,7 @@ STATUSES: Mapping[int, tuple[str, Advice]] = {
     0xC3: ("ESME_RMISSINGOPTPARAM", "never"),
     0xC4: ("ESME_RINVOPTPARAMVAL", "never"),
     0xFE: ("ESME_RDELIVERYFAILURE", "never"),
-    0xFF: ("ESME_RUNKNOWNERR", "later"),
+    UNKNOWN: ("ESME_RUNKNOWNERR", "later"),
 }
 
 

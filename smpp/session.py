@@ -22,6 +22,7 @@ from smpp.errors import (
     BAD_LENGTH,
     BAD_STATE,
     OK,
+    UNKNOWN,
     BadPdu,
     BadStream,
     BindRefused,
@@ -154,7 +155,7 @@ class Session(asyncio.Protocol):
         self._write(HEADER.pack(HEADER.size + len(body), SUBMIT_SM, 0, sequence) + body)
         pdu = await answer
         if pdu.status != OK or pdu.command == GENERIC_NACK:
-            raise Refused(pdu.status)
+            raise Refused(pdu.status or UNKNOWN)  # A nack without a status is no success.
         return pdu.body.message_id if isinstance(pdu.body, MessageResult) else ""
 
     async def close(self) -> None:
@@ -284,7 +285,7 @@ class Session(asyncio.Protocol):
         except NoAnswer as error:
             raise Unreachable(f"the bind was not answered: {error}") from None
         if pdu.status != OK or pdu.command == GENERIC_NACK:
-            raise BindRefused(pdu.status)
+            raise BindRefused(pdu.status or UNKNOWN)
         if not self.lost.done():
             self._keeper = self._loop.create_task(self._keep())
 
