@@ -83,6 +83,7 @@ async def test_the_embedded_default_is_open_to_this_machine(tmp_path: Path) -> N
         "/chat/files": Origins(),
         "/chat/files/{id}": Origins(),
         "/sms/kavenegar": RouteSecret(loopback_only_without=True),
+        "/receipts/{provider}": RouteSecret(loopback_only_without=True),
     }
 
 
