@@ -15,7 +15,7 @@ import pytest
 from aiosmtpd.smtp import SMTP as Server
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
-from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Rejected, Unreachable
+from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Nobody, Rejected, Unreachable
 from dispatch.provider import Accepted, Outcome, Outgoing
 from dispatch.providers.email.smtp import Smtp
 from tests.dispatch.certificates import self_signed
@@ -168,6 +168,26 @@ async def test_an_answer_to_the_content(answer: str, error: type[DispatchError])
     async with serving(Mailbox(data=answer)) as port, client(f"smtp://127.0.0.1:{port}") as smtp:
         (outcome,) = await sent(smtp, outgoing())
     assert isinstance(outcome, error)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ("550 5.1.1 <a@example.ir>: Recipient address rejected: User unknown", Nobody),
+        ("550-5.1.1 The email account that you tried to reach does not exist", Nobody),
+        ("550 No such user here", Nobody),
+        ("550 5.7.1 Relaying denied", Rejected),
+        ("550 5.7.26 Unauthenticated email is not accepted: unknown user agent", Rejected),
+        ("554 blocked using a list", Rejected),
+        ("550 Relay not permitted", Rejected),
+    ],
+)
+async def test_only_a_mailbox_that_is_not_there_is_nobody(answer: str, error: type[DispatchError]) -> None:
+    """What else is refused says nothing of the person, who would be written to no more."""
+    mailbox = Mailbox(rcpt=lambda address: answer.replace("550-", "550 "))
+    async with serving(mailbox) as port, client(f"smtp://127.0.0.1:{port}") as smtp:
+        (outcome,) = await sent(smtp, outgoing())
+    assert type(outcome) is error
 
 
 async def test_a_refused_sender_is_ours_to_repair() -> None:

@@ -3,8 +3,9 @@
 A message is decided by where it stood when it failed:
 
 - before its content was handed over, a 4xx answer (421, 450, …) or a lost connection is ``Unreachable``;
-- a 5xx answer to the recipient or to the content is ``Rejected``; one to the greeting, to TLS, to the login
-  or to the sender is ``Misconfigured``, for it would meet every message;
+- a 5xx answer to the recipient or to the content is ``Rejected``, and ``Nobody`` where it says that there is
+  no such mailbox; one to the greeting, to TLS, to the login or to the sender is ``Misconfigured``, for it
+  would meet every message;
 - a connection lost once DATA was asked for is ``Ambiguous``. SMTP cannot tell a repetition
   (``repeatable = False``), so ``dispatch.retry`` decides by class: a code or a notice goes again, under the
   same Message-ID, and advertising does not.
@@ -13,6 +14,7 @@ A message is decided by where it stood when it failed:
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 import time
@@ -26,8 +28,9 @@ from urllib.parse import unquote, urlsplit
 
 from aiosmtplib import SMTP, SMTPException, SMTPNotSupported, SMTPResponseException
 
-from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Rejected, Unreachable
+from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Nobody, Rejected, Unreachable
 from dispatch.provider import Accepted, Outcome, Outgoing
+from dispatch.providers.email.dkim import Signer
 from dispatch.providers.email.letter import address, letter
 
 Stage = Literal["connection", "sender", "recipient", "content"]
@@ -36,12 +39,24 @@ CONNECTIONS = 4
 SECONDS = 30.0  # For one answer of the server.
 IDLE_SECONDS = 60.0  # A connection unused for longer is closed: servers drop them after some minutes.
 
+# How a 5xx answer to the recipient says that nobody has the mailbox: by its enhanced code (RFC 3463), else in
+# words. A bare 550 is also what servers say to whom they do not relay for, and to what they take for spam.
+GONE = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
+_ENHANCED = re.compile(r"5\.\d{1,3}\.\d{1,3}\b")
+_GONE = re.compile(
+    r"(no such|unknown|nonexistent|invalid) (user|mailbox|recipient|account|address)"
+    r"|(user|mailbox|recipient|account|address) (is )?"
+    r"(unknown|not found|disabled|does not exist|doesn't exist)",
+    re.IGNORECASE,
+)
+
 
 class Smtp:
     """``url`` is ``smtp://user:password@host:587`` (STARTTLS where the server offers it, demanded where there
     is a password; not on this machine, unless ``trust`` is given) or ``smtps://user:password@host:465``.
-    ``sender`` is what stands in From, ``Chapar <noreply@example.ir>``. ``trust`` replaces the system's
-    certificate authorities."""
+    ``sender`` is what stands in From, ``Chapar <noreply@example.ir>``. ``signer`` signs each mail;
+    ``unsubscribe`` gives the URL that ends such mails, "" for those that have none. ``trust`` replaces the
+    system's certificate authorities."""
 
     name = "smtp"
     channel = "email"
@@ -54,6 +69,8 @@ class Smtp:
         sender: str,
         *,
         clock: Callable[[], datetime],
+        signer: Signer | None = None,
+        unsubscribe: Callable[[Outgoing], str] = lambda outgoing: "",
         trust: ssl.SSLContext | None = None,
         connections: int = CONNECTIONS,
         seconds: float = SECONDS,
@@ -69,6 +86,8 @@ class Smtp:
         plain = address(spec)
         self._sender = Address(name, plain.username, plain.domain)
         self._clock = clock
+        self._signer = signer
+        self._unsubscribe = unsubscribe
         self._trust = trust
         self._seconds = seconds
         self._slots = asyncio.Semaphore(connections)
@@ -103,7 +122,13 @@ class Smtp:
             if now >= outgoing.expires_at:
                 return Unreachable("expired while it waited for a connection")
             try:
-                content = letter(outgoing, self._sender, now)
+                content = letter(
+                    outgoing,
+                    self._sender,
+                    now,
+                    unsubscribe=self._unsubscribe(outgoing),
+                    signer=self._signer,
+                )
                 recipient = address(outgoing.to).addr_spec
             except ValueError as error:
                 return Rejected(str(error))
@@ -207,7 +232,14 @@ def _refusal(error: SMTPResponseException, stage: Stage, recipient: str) -> Disp
     detail = f"{stage}: {error.code} {' '.join(words.split())}"[:300]
     if error.code < 500:
         return Unreachable(detail)
-    return Misconfigured(detail) if stage in ("connection", "sender") else Rejected(detail)
+    if stage in ("connection", "sender"):
+        return Misconfigured(detail)
+    return Nobody(detail) if stage == "recipient" and _gone(error.message) else Rejected(detail)
+
+
+def _gone(words: str) -> bool:
+    enhanced = _ENHANCED.match(words.strip())
+    return enhanced[0] in GONE if enhanced else bool(_GONE.search(words))
 
 
 def _untrusted(error: BaseException | None) -> bool:
