@@ -22,7 +22,7 @@ from dispatch.carriers import Carriers
 from dispatch.charging import Charger, unpriced
 from dispatch.gate import Gate, Open
 from dispatch.limits import Limits, Unlimited
-from dispatch.provider import Provider
+from dispatch.provider import Lookup, Provider
 from dispatch.receipts import EVERY, Receipts
 from dispatch.rounds import Rounds
 from dispatch.routes import Routes, plain
@@ -100,7 +100,11 @@ class Dispatcher:
         self._clock = clock
         self._wake = wake
         self._lease = lease
-        self._batch = batch
+        # Of what dies with a process nobody knows what was handed over. Where that cannot be asked back, no
+        # more is claimed than is handed over at once.
+        once = [each.batch for each in carriers if not each.repeatable and not isinstance(each, Lookup)]
+        sizes = dict.fromkeys(CLASSES, batch) if isinstance(batch, int) else batch
+        self._batch = {klass: min([size, *once]) for klass, size in sizes.items()}
         self._poll = poll
         self._at_once = at_once
         self._learning = learning

@@ -1,0 +1,185 @@
+"""What goes wrong while messages are sent, each done for real; afterwards every message has one story."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, event
+
+from dispatch.dispatcher import Dispatcher
+from dispatch.errors import Rejected
+from dispatch.routes import Route, Routes
+from records.claims import claim
+from records.committer import Committer
+from records.database import Database
+from records.dead_letters import listed, replay
+from records.keyring import Keyring
+from records.tables import attempts
+from records.vault import Vault
+from tests.dispatch.outbox import Carrier, Clock, Outbox, until
+from tests.running import ROOT
+
+FINAL = ("sent", "delivered", "failed", "blocked", "expired")
+
+
+class WallClock(Clock):
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def dispatcher(outbox: Outbox, *providers: Carrier, routes: Routes | None = None) -> Dispatcher:
+    return Dispatcher(
+        outbox.database,
+        outbox.vault,
+        providers,
+        routes,
+        clock=outbox.clock,
+        wake=asyncio.Event(),
+        poll=0.02,
+        lease=timedelta(seconds=1),
+        batch=20,
+    )
+
+
+async def all_final(outbox: Outbox, trackings: list[str]) -> bool:
+    return all([await outbox.status(each) in FINAL for each in trackings])
+
+
+async def test_one_of_three_is_killed_in_the_middle_of_a_batch(
+    database_url: str, database: Database, committer: Committer, tmp_path: Path
+) -> None:
+    keys, taken = tmp_path / "keys.json", tmp_path / "taken"
+    outbox = Outbox(database, committer, Vault(Keyring.load(keys)), WallClock())
+    notices = {f"notice{n}": await outbox.add(f"notice{n}") for n in range(150)}
+    adverts = {f"advert{n}": await outbox.add(f"advert{n}", klass="bulk") for n in range(150)}
+    victim = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.dispatch.killed", database_url, str(keys), str(taken), cwd=ROOT
+    )
+
+    async def handed_over() -> bool:
+        return taken.exists() and len(taken.read_text().split()) >= 100
+
+    await until(handed_over)
+    one, two = Carrier(), Carrier()
+    others = [dispatcher(outbox, one), dispatcher(outbox, two)]
+    running = [asyncio.create_task(each.run()) for each in others]
+    await asyncio.sleep(0.3)
+    victim.kill()
+    await victim.wait()
+    await until(lambda: all_final(outbox, [*notices.values(), *adverts.values()]))
+    for each in others:
+        each.stop()
+    await asyncio.gather(*running)
+
+    lost = set(taken.read_text().split())
+    went = Counter(one.handed + two.handed)
+    assert max(went.values()) == 1
+    # A notice that may have gone goes again, an advertisement does not; and each is told so.
+    assert set(went) == set(notices) | (set(adverts) - lost)
+    for body, tracking in {**notices, **adverts}.items():
+        assert await outbox.status(tracking) == ("failed" if body in lost and body in adverts else "sent")
+    dead = await listed(database, channel="sms", most=1_000)
+    assert {each.tracking for each in dead} == {adverts[body] for body in lost & set(adverts)}
+    assert {each.detail for each in dead} <= {"claimed before and never settled"}
+
+
+@pytest.mark.parametrize("jump", [-3_600, 3_600])
+async def test_a_clock_that_jumps_sends_nothing_twice(outbox: Outbox, jump: float) -> None:
+    trackings = [await outbox.add(f"{number}", minutes=600) for number in range(60)]
+    carrier = Carrier()
+    carrier.open.clear()
+    working = dispatcher(outbox, carrier)
+    running = asyncio.create_task(working.run())
+    await carrier.entered.wait()
+    outbox.clock.forward(jump)
+    carrier.open.set()
+    if jump < 0:
+        await asyncio.sleep(0.2)  # Nothing is due now; nothing may go wrong.
+        outbox.clock.forward(-jump)
+    await until(lambda: all_final(outbox, trackings))
+    working.stop()
+    await running
+    assert Counter(carrier.handed) == {f"{number}": 1 for number in range(60)}
+    assert {await outbox.status(each) for each in trackings} == {"sent"}
+
+
+async def test_every_message_has_its_story(outbox: Outbox) -> None:
+    """What was tried, by whom, and how it ended: one attempt that ended it, whatever went before."""
+    one = Carrier(lambda outgoing: Rejected("418 spam"), name="one")
+    trackings = [await outbox.add(f"{number}", klass="bulk") for number in range(5)]
+    working = dispatcher(outbox, one, routes=Routes([Route("sms", {"one": 1})]))
+    running = asyncio.create_task(working.run())
+    await until(lambda: all_final(outbox, trackings))
+    working.stop()
+    await running
+    rows = await outbox.database.read(attempts.select())
+    assert Counter(row.message for row in rows) == {row.message: 1 for row in rows}
+    assert {(row.provider, row.status, row.detail) for row in rows} == {("one", "rejected", "418 spam")}
+
+    dead = await listed(outbox.database)
+    assert {each.tracking for each in dead} == set(trackings)
+    assert {(each.provider, each.reason, each.detail) for each in dead} == {("one", "rejected", "418 spam")}
+    one.answer = Carrier().answer
+    outbox.clock.forward(7_200)  # Longer than they had to live: they have as long again.
+    assert await replay(outbox.database, [dead[0].id], outbox.clock()) == 1
+    assert await replay(outbox.database, [each.id for each in dead], outbox.clock()) == 4
+    assert await replay(outbox.database, [each.id for each in dead], outbox.clock()) == 0
+    working = dispatcher(outbox, one, routes=Routes([Route("sms", {"one": 1})]))
+    running = asyncio.create_task(working.run())
+    await until(lambda: all_final(outbox, trackings))
+    working.stop()
+    await running
+    assert {await outbox.status(each) for each in trackings} == {"sent"}
+    assert await listed(outbox.database) == []
+
+
+async def test_a_stale_code_is_not_replayed(outbox: Outbox) -> None:
+    carrier = Carrier(lambda outgoing: Rejected("no"))
+    tracking = await outbox.add(klass="otp")
+    working = dispatcher(outbox, carrier)
+    running = asyncio.create_task(working.run())
+    await until(lambda: all_final(outbox, [tracking]))
+    working.stop()
+    await running
+    (dead,) = await listed(outbox.database)
+    assert await replay(outbox.database, [dead.id], outbox.clock()) == 0
+    assert await outbox.status(tracking) == "failed"
+
+
+async def test_a_claim_goes_by_indexes_alone(database: Database, outbox: Outbox) -> None:
+    for sender in (b"a" * 16, b"b" * 16):
+        await outbox.add(klass="bulk", sender=sender)
+    sent: list[tuple[str, object]] = []
+
+    def note(_c: Connection, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
+        sent.append((statement, parameters))
+
+    for engine in (database.reader.engine, database.writer.engine):
+        event.listen(engine, "before_cursor_execute", note)
+    now = outbox.clock()
+    assert len(await claim(database, now=now, lease=b"l" * 16, until=now, most=10)) == 2
+    for engine in (database.reader.engine, database.writer.engine):
+        event.remove(engine, "before_cursor_execute", note)
+    explain = "EXPLAIN (GENERIC_PLAN) " if database.dialect == "postgresql" else "EXPLAIN QUERY PLAN "
+    found = 0
+    for statement, parameters in sent:
+        if "outbox" not in statement:
+            continue
+        given = parameters[0] if isinstance(parameters, list) else parameters
+
+        def plan(connection: Connection, statement: str = statement, given: object = given) -> list[str]:
+            rows = connection.exec_driver_sql(explain + statement, given).all()  # type: ignore[arg-type]
+            return [str(row[-1]).strip() for row in rows]
+
+        lines = await database.look(plan)
+        found += "ix_outbox_lanes" in " ".join(lines)
+        assert not [line for line in lines if "Seq Scan" in line or line.startswith("SCAN outbox")] or all(
+            "USING" in line for line in lines if line.startswith("SCAN outbox")
+        )
+        assert not [line for line in lines if "TEMP B-TREE" in line or line.startswith("Sort ")]
+    assert found >= 3
