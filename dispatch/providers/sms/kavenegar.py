@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from dispatch.errors import Ambiguous, Rejected, Unsubscribed
-from dispatch.provider import Accepted, Credit, Found, Outcome, Outgoing, Receipt
+from dispatch.provider import Accepted, Callback, Credit, Found, Outcome, Outgoing, Receipt
 from dispatch.providers.exchange import one_by_one
 from dispatch.providers.sms import names
 from dispatch.providers.sms.kavenegar_api import Api
@@ -103,6 +103,14 @@ class Kavenegar:
     async def receipts(self, external_ids: Sequence[str]) -> Mapping[str, Receipt]:
         reply = await self._api.post("sms/status", {"messageid": ",".join(external_ids)}, _Entries)
         return {str(entry.messageid): _receipt(entry) for entry in reply.entries or ()}
+
+    def parse_receipt(self, callback: Callback) -> Mapping[str, Receipt]:
+        """Of one message: ``messageid`` and ``status``, in the query or in a form."""
+        given = {**callback.query, **callback.form}
+        message, status = given.get("messageid", ""), given.get("status", "")
+        if not (message.isascii() and message.isdecimal() and status.isascii() and status.isdecimal()):
+            raise ValueError("a receipt has a messageid and a status, both numbers")
+        return {message: _receipt(_Entry(int(message), int(status)))}
 
     async def find(self, references: Sequence[str]) -> Mapping[str, Found]:
         ours = {names.serial(bytes.fromhex(reference)): reference for reference in references}
