@@ -16,6 +16,8 @@ _NUMBER = re.compile(r"\+?\d{9,}")
 _SECRET = re.compile(r"(?<=secret=)[^&\s'\"]+", re.IGNORECASE)
 # A bot's token, as it stands in the path of each request to the messenger.
 _TOKEN = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
+# A key of the API: what it is found by is left, which is no secret.
+_KEY = re.compile(r"(?<=chapar_)((?:live|sandbox)_[a-z2-7]{8})_[a-z2-7]+", re.IGNORECASE)
 _HIDDEN = "•••"
 _HEAD, _TAIL = 6, 2  # What is left of a number: its country and operator, and enough to tell two apart.
 
@@ -26,6 +28,8 @@ def masked(text: str) -> str:
         text = _SECRET.sub(_HIDDEN, text)
     if ":" in text:
         text = _TOKEN.sub(_HIDDEN, text)
+    if "chapar_" in text.lower():
+        text = _KEY.sub(rf"\1_{_HIDDEN}", text)
     return _NUMBER.sub(_mask_number, text)
 
 

@@ -27,6 +27,7 @@ import logs
 import outgoing
 import sandbox
 import settings as environment
+import submitting
 from conversation.needs import SPECS
 from engine.findings import Finding
 from engine.library import Library
@@ -36,6 +37,7 @@ from records import migrate
 from records.keyring import KeyringError
 from records.unit import Unavailable
 from sending import dispatching
+from services.accounts import RATE, SCOPES
 from services.handover_desk import NAME_LENGTH
 from services.publishing import Publisher, Report
 from serving import serving
@@ -263,6 +265,23 @@ def command_line() -> argparse.ArgumentParser:
     tried.add_argument("--class", dest="klass", default="service", help="otp, service or bulk (service)")
     tried.add_argument("--on", default="", help="the day that it goes, such as 1405-01-01 (today)")
     tried.set_defaults(run=charging.estimate_cost)
+    accounts = commands.add_parser("accounts", help="Accounts of businesses, and their keys of the API.")
+    acts = accounts.add_subparsers(dest="act", required=True, metavar="ACT")
+    opened = acts.add_parser("add", help="Open an account.")
+    opened.add_argument("name", help="the name of the business")
+    opened.add_argument("--line", action="append", default=[], help="a line of ours that is theirs; again")
+    opened.set_defaults(run=submitting.add_account)
+    acts.add_parser("list", help="All accounts and their keys.").set_defaults(run=submitting.list_accounts)
+    issued = acts.add_parser("key", help="Make a key. It is shown once.")
+    issued.add_argument("name", help="the account")
+    issued.add_argument("--scope", action="append", choices=SCOPES, help="what it may do; again (all)")
+    issued.add_argument("--sandbox", action="store_true", help="what it sends goes to nobody")
+    issued.add_argument("--address", action="append", default=[], help="where it may be used from; again")
+    issued.add_argument("--rate", type=int, default=RATE, help=f"messages a second ({RATE})")
+    issued.set_defaults(run=submitting.issue_key)
+    ended = acts.add_parser("revoke", help="End a key.")
+    ended.add_argument("prefix", help="what stands between its second and third _")
+    ended.set_defaults(run=submitting.revoke_key)
     outgoing.add_commands(commands)
     command("config", print_config, "Print every setting, where it comes from and what it means.")
     keys = commands.add_parser("keys", help="Rotate the keys that records are sealed with.")

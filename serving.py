@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
+import mailing
 import sandbox
 import watching
 from bot import sms, telegram
@@ -32,6 +33,7 @@ from sending import dispatching, receipt_routes
 from services.publishing import tell
 from settings import SettingError
 from smpp.endpoint import BindKind, Timing, read_url
+from submitting import Api
 from texting import Texting
 from ussd import door
 from ussd.exchange import Route
@@ -72,8 +74,9 @@ async def serving(home: House) -> AsyncIterator[int]:
         stack.push_async_callback(cancel, at_work)
         bots = Bots.of(home, conversation)
         texting = Texting.of(home, conversation)
+        api = Api.of(home)
         runner = web.AppRunner(
-            application(home, conversation, chat, bots, texting),
+            application(home, conversation, chat, bots, texting, api),
             access_log=None,
             handle_signals=False,
             shutdown_timeout=settings.turn_deadline + 1,
@@ -85,6 +88,7 @@ async def serving(home: House) -> AsyncIterator[int]:
         # way are answered; turns without a request end; then everything else stops.
         stack.push_async_callback(conversation.settled)
         await stack.enter_async_context(texting.at_work())
+        await stack.enter_async_context(api.at_work())
         stack.push_async_callback(runner.cleanup)
         if settings.smpp_ussd.url:
             await stack.enter_async_context(smpp_door(home, conversation))
@@ -153,6 +157,7 @@ def application(
     chat: WebChat | None = None,
     bots: Bots | None = None,
     texting: Texting | None = None,
+    api: Api | None = None,
 ) -> web.Application:
     """Every route, each beside its rule."""
     settings = home.settings
@@ -176,6 +181,7 @@ def application(
     except ValueError as error:
         raise SettingError(f"USSD_…_OPTIONS: {error}") from None
     app.add_routes(watching.routes(home))
+    app.add_routes(mailing.routes(home))
     if bots is not None:
         app.add_routes(bots.routes())
     if texting is not None:
@@ -184,6 +190,8 @@ def application(
         app.add_routes(chat.routes(conversation))
         app.on_shutdown.append(chat.send_away)
     app.add_routes(receipt_routes(home))
+    if api is not None:
+        api.add_to(app)
     if settings.sandboxed:
         app.add_routes(sandbox.routes(home.database, home.vault, settings.sandboxed))
     return app

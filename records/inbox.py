@@ -157,6 +157,18 @@ async def past(database: Database, party: bytes, before: bytes, since: datetime,
     return [Past(*row) for row in rows]
 
 
+async def newest(database: Database, vault: Vault, before: bytes | None, most: int) -> Sequence[Kept]:
+    """At most ``most`` rows, worked or not, the newest first, from those older than the one with the id
+    ``before``."""
+    statement = select(
+        inbox.c.id, inbox.c.party, inbox.c.said, inbox.c.sealed, inbox.c.received_at, inbox.c.tries
+    )
+    if before is not None:
+        statement = statement.where(inbox.c.id < before)
+    rows = await database.read(statement.order_by(inbox.c.id.desc()).limit(most))
+    return [_kept(vault, row) for row in rows]
+
+
 async def depth(database: Database) -> int:
     """How many rows wait."""
     [[count]] = await database.read(select(func.count()).where(inbox.c.done_at.is_(None)))

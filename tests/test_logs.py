@@ -157,3 +157,8 @@ async def test_no_number_and_no_secret_in_the_log_of_a_run(tmp_path: Path) -> No
     for code in codes:
         assert re.search(rf"(?<![0-9.]){code}(?![0-9])", log) is None
     assert re.search(r"[0-9]{9}", re.sub(r'"timestamp": "[^"]*"', "", log)) is None
+
+
+def test_a_key_of_the_api_is_masked_but_for_what_it_is_found_by() -> None:
+    said = masked("POST /v1/chapar_live_abcdefgh_" + "a2" * 16 + "/sms/send.json")
+    assert said == "POST /v1/chapar_live_abcdefgh_•••/sms/send.json"

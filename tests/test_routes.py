@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import settings
+from api.access import ApiKey
 from bot.telegram_webhook import HEADER, secret_of
 from bot.webchat_origins import Origins
 from chatting import WebChat
@@ -21,6 +22,7 @@ from messaging import Bots
 from records.outbox import queue
 from records.unit import Unit
 from serving import application, conversation_of
+from submitting import Api
 from tests.running import SECRET
 from texting import Texting
 from web.access import (
@@ -44,7 +46,8 @@ async def built(**given: str) -> AsyncIterator[tuple[House, web.Application]]:
     async with house(settings.load(given)) as home:
         chat = WebChat.of(home)
         conversation = conversation_of(home, chat)
-        yield home, application(home, conversation, chat, texting=Texting.of(home, conversation))
+        texting = Texting.of(home, conversation)
+        yield home, application(home, conversation, chat, texting=texting, api=Api.of(home))
 
 
 def rules(app: web.Application) -> dict[str, Any]:
@@ -84,6 +87,12 @@ async def test_the_embedded_default_is_open_to_this_machine(tmp_path: Path) -> N
         "/chat/files/{id}": Origins(),
         "/sms/kavenegar": RouteSecret(loopback_only_without=True),
         "/receipts/{provider}": RouteSecret(loopback_only_without=True),
+        "/api/openapi.json": Public(),
+        "/api/v1/messages": ApiKey((("POST", "send"), ("GET", "read"))),
+        "/api/v1/messages/{id}": ApiKey((("GET", "read"), ("DELETE", "send"))),
+        "/api/v1/inbound": ApiKey((("GET", "read"),)),
+        "/api/v1/verifications": ApiKey((("POST", "verify"),)),
+        "/api/v1/verifications/{id}/check": ApiKey((("POST", "verify"),)),
     }
 
 

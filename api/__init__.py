@@ -1,0 +1,1 @@
+"""The REST API for businesses that send and verify."""

@@ -1,0 +1,46 @@
+"""The routes of the API, each beside its rule, as an application below ``/api``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from api.access import Guard
+from api.messages import Messages
+from api.openapi import document
+from api.operations import OPERATIONS, rules
+from api.problems import middleware
+from api.verifications import Verifications
+from engine.turn import Language
+from web.access import Handler, Public, guarded
+
+PREFIX = "/api"
+
+
+def application(
+    guard: Guard, messages: Messages, verifications: Verifications, languages: Mapping[str, Language]
+) -> web.Application:
+    """Everything below ``/api``; what goes wrong there is told as the API tells it."""
+    handlers: Mapping[str, Handler] = {
+        "sendMessages": messages.send,
+        "listMessages": messages.list,
+        "getMessage": messages.get,
+        "cancelMessage": messages.cancel,
+        "listInbound": messages.inbound,
+        "startVerification": verifications.start,
+        "checkVerification": verifications.check,
+    }
+    text = json.dumps(document(), ensure_ascii=False)
+
+    async def openapi(request: web.Request) -> web.Response:
+        return web.Response(text=text, content_type="application/json")
+
+    app = web.Application(middlewares=[middleware(languages)])
+    app.router.add_route("GET", "/openapi.json", guarded(openapi, Public()))
+    rule = rules()
+    for operation in OPERATIONS:
+        handler = guard.keyed(handlers[operation.name], rule[operation.path])
+        app.router.add_route(operation.method, operation.path, handler)
+    return app

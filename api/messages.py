@@ -1,0 +1,247 @@
+"""``/v1/messages`` and ``/v1/inbound``: send, look, cancel; what people wrote."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from api import body, models
+from api.access import HOLDER, Guard
+from api.body import pointer
+from api.problems import Problem, Wrong
+from engine.alphabet import parts
+from records.account_messages import Sent, Step
+from records.outbox import content
+from records.vault import Unreadable, Vault
+from services.accounts import Holder
+from services.received import Inbound
+from services.submissions import Draft, Once, OtherRequest, Submissions, Taken
+from services.tariff_file import line_of
+from services.verification import BadNumber, e164
+
+KINDS: Mapping[str, str] = {
+    "sms": "msisdn",
+    "voice": "msisdn",
+    "email": "email",
+    "telegram": "telegram",
+    "bale": "bale",
+}
+SHOWN: Mapping[str, models.Status] = {"claimed": "sending"}  # What the outbox calls otherwise.
+
+
+class Messages:
+    """``routes``: by which bot a channel goes that people talk on, "" for a channel without bots; a channel
+    that is not there has nobody who sends it."""
+
+    def __init__(
+        self,
+        *,
+        submissions: Submissions,
+        inbound: Inbound,
+        guard: Guard,
+        vault: Vault,
+        routes: Mapping[str, str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._submissions = submissions
+        self._inbound = inbound
+        self._guard = guard
+        self._vault = vault
+        self._routes = routes
+        self._clock = clock
+
+    async def send(self, request: web.Request) -> web.Response:
+        holder = request[HOLDER]
+        key = body.idempotency_key(request)
+        asked, raw = await body.json_body(request, models.SendRequest)
+        await self._guard.take(request, len(asked.messages) - 1)
+        now = self._clock()
+        drafts = self._drafts(holder, asked.messages, now)
+        try:
+            answer, again = await self._submissions.submit(
+                holder, drafts, now, _taken, None if key is None else Once(key, b"messages " + raw)
+            )
+        except OtherRequest:
+            raise Problem("other-request") from None
+        response = answered(answer.body, answer.status)
+        if again:
+            response.headers["Idempotency-Replayed"] = "true"
+        return response
+
+    async def list(self, request: web.Request) -> web.Response:
+        asked = body.query(request, models.MessageQuery)
+        page = await self._submissions.page(
+            request[HOLDER], read_cursor(asked.cursor), asked.limit + 1, asked.reference
+        )
+        items = [models.SentMessage(**self._shown(sent)) for sent in page[: asked.limit]]
+        more = page[asked.limit - 1].id if len(page) > asked.limit else None
+        return answered(models.MessagePage(items=items, next=cursor(more)))
+
+    async def get(self, request: web.Request) -> web.Response:
+        return await self._told(request[HOLDER], read_id(request))
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        id, holder = read_id(request), request[HOLDER]
+        done = await self._submissions.cancel(holder, id, self._clock())
+        if done is None:
+            raise Problem("not-found")
+        if not done:
+            raise Problem("not-queued")
+        return await self._told(holder, id)
+
+    async def inbound(self, request: web.Request) -> web.Response:
+        asked = body.query(request, models.PageQuery)
+        found, more = await self._inbound.page(request[HOLDER], read_cursor(asked.cursor), asked.limit)
+        items = [
+            models.InboundMessage(
+                id=UUID(bytes=each.id),
+                line=each.line,
+                sender=each.sender,
+                text=each.text,
+                received_at=each.received_at,
+            )
+            for each in found
+        ]
+        return answered(models.InboundPage(items=items, next=cursor(more)))
+
+    async def _told(self, holder: Holder, id: bytes) -> web.Response:
+        found = await self._submissions.find(holder, id)
+        if found is None:
+            raise Problem("not-found")
+        sent, steps = found
+        return answered(models.MessageDetail(**self._shown(sent), steps=[_step(step) for step in steps]))
+
+    def _shown(self, sent: Sent) -> dict[str, Any]:
+        try:
+            to = content(self._vault, sent.id, sent.sealed).to
+        except Unreadable:
+            to = None
+        return {
+            "id": UUID(bytes=sent.id),
+            "tracking": sent.tracking,
+            "status": SHOWN.get(sent.status, sent.status),
+            "parts": sent.parts,
+            "reference": sent.reference,
+            "channel": sent.channel,
+            "class": sent.klass,
+            "to": to,
+            "cost": sent.cost,
+            "created_at": sent.created_at,
+            "due_at": sent.due_at,
+            "expires_at": sent.expires_at,
+            "sent_at": sent.sent_at,
+            "finished_at": sent.finished_at,
+        }
+
+    def _drafts(self, holder: Holder, messages: Sequence[models.Message], now: datetime) -> Sequence[Draft]:
+        """What the outbox is to take; a ``Problem`` that names every field that only we can know is wrong."""
+        wrong: list[Wrong] = []
+        drafts: list[Draft] = []
+        own = {line_of(line): line for line in holder.lines}
+        latest = now + timedelta(days=models.DAYS_AHEAD)
+        for place, message in enumerate(messages):
+            at = ("messages", place)
+            route = self._routes.get(message.channel)
+            if route is None:
+                wrong.append(Wrong(pointer(*at, "channel"), "channel"))
+            to, subject = message.to, ""
+            if isinstance(message, models.SmsMessage | models.VoiceMessage):
+                try:
+                    to = e164(to)
+                except BadNumber:
+                    wrong.append(Wrong(pointer(*at, "to"), "number"))
+            if isinstance(message, models.SmsMessage):
+                if parts(message.text) > models.MOST_PARTS:
+                    wrong.append(Wrong(pointer(*at, "text"), "parts", {"most": models.MOST_PARTS}))
+                if message.line is not None:
+                    line = _own_line(message.line, own)
+                    if line is None:
+                        wrong.append(Wrong(pointer(*at, "line"), "line"))
+                    route = f"sms-{line}"
+            if isinstance(message, models.EmailMessage):
+                subject = message.subject
+            if message.send_at is not None and message.send_at > latest:
+                wrong.append(Wrong(pointer(*at, "send_at"), "late", {"days": models.DAYS_AHEAD}))
+            drafts.append(
+                Draft(
+                    channel=message.channel,
+                    kind=KINDS[message.channel],
+                    to=to,
+                    text=message.text,
+                    klass=message.klass,
+                    lifetime=timedelta(seconds=message.expires_in),
+                    subject=subject,
+                    route=route or "",
+                    due=None if message.send_at is None else max(message.send_at, now),
+                    reference=message.reference,
+                )
+            )
+        if wrong:
+            raise Problem("invalid", wrong[: body.MOST_WRONG])
+        return drafts
+
+
+def answered(made: BaseModel | str, status: int = 200) -> web.Response:
+    """An answer that nobody on the way may keep."""
+    text = made if isinstance(made, str) else made.model_dump_json(by_alias=True)
+    return web.Response(
+        text=text, status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+def read_id(request: web.Request) -> bytes:
+    """The message that the path names, as ids are written."""
+    text = request.match_info["id"]
+    try:
+        id = UUID(text)
+    except ValueError:
+        raise Problem("not-found") from None
+    if str(id) != text.lower():
+        raise Problem("not-found")
+    return id.bytes
+
+
+def cursor(id: bytes | None) -> str | None:
+    return None if id is None else base64.urlsafe_b64encode(id).decode().rstrip("=")
+
+
+def read_cursor(text: str | None) -> bytes | None:
+    """What a cursor stands for; the model has seen that it has 22 characters."""
+    if text is None:
+        return None
+    try:
+        return base64.b64decode(text + "==", altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise Problem("invalid", [Wrong("cursor", "cursor")]) from None
+
+
+def _own_line(line: str, own: Mapping[str, str]) -> str | None:
+    try:
+        return own.get(line_of(line))
+    except ValueError:
+        return None
+
+
+def _taken(taken: Sequence[Taken]) -> str:
+    items = [
+        models.TakenMessage(
+            id=UUID(bytes=each.id),
+            tracking=each.tracking,
+            status=each.status,  # type: ignore[arg-type]  # The model looks at it.
+            parts=each.parts,
+            reference=each.reference,
+        )
+        for each in taken
+    ]
+    return models.SendResponse(messages=items).model_dump_json(by_alias=True)
+
+
+def _step(step: Step) -> models.Step:
+    return models.Step(at=step.at, kind=step.kind, status=step.status)  # type: ignore[arg-type]  # The same.

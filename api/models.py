@@ -1,0 +1,214 @@
+"""What the API takes and gives. These models validate requests, and the OpenAPI document is made of them.
+
+JSON is read strictly: a number is no text, and a field that is not known is an error and not ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+MOST_MESSAGES = 1_000
+MOST_PARTS = 10
+DAYS_AHEAD = 90
+DAY = 86_400
+
+_NUMBER = r"^(\+[1-9][0-9]{6,14}|(0098|0)?9[0-9]{9})$"
+# Control characters have no place in a message, but for tabs and ends of lines.
+_TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
+_CURSOR = r"^[A-Za-z0-9_-]{22}$"
+
+Number = Annotated[
+    str,
+    Field(
+        pattern=_NUMBER,
+        description="A phone number: E.164 (+989121234567), or as it is dialled in Iran (09121234567).",
+        examples=["09121234567"],
+    ),
+]
+Reference = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9._:/-]{1,64}$",
+        description="Your own name of the message.",
+        examples=["order-1204"],
+    ),
+]
+Channel = Literal["sms", "voice", "email", "telegram", "bale"]
+Status = Literal["queued", "sending", "sent", "delivered", "failed", "blocked", "expired", "cancelled"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
+
+
+class _Message(Model):
+    klass: Literal["service", "bulk"] = Field(
+        default="service",
+        alias="class",
+        description="bulk is advertising: it goes to those who agreed to it, in its hours.",
+    )
+    send_at: AwareDatetime | None = Field(
+        default=None,
+        description=f"When to send it, with its time zone; at most {DAYS_AHEAD} days ahead.",
+    )
+    expires_in: int = Field(
+        default=2 * DAY,
+        ge=60,
+        le=7 * DAY,
+        description="Seconds after which it is not sent any more, from when it is due.",
+    )
+    reference: Reference | None = None
+
+
+class SmsMessage(_Message):
+    channel: Literal["sms"]
+    to: Number
+    text: str = Field(min_length=1, max_length=2_000, pattern=_TEXT, examples=["سفارش شما ارسال شد."])
+    line: str | None = Field(
+        default=None, pattern="^[0-9]{3,20}$", description="The line that it goes from, one of your own."
+    )
+
+
+class VoiceMessage(_Message):
+    channel: Literal["voice"]
+    to: Number
+    text: str = Field(min_length=1, max_length=1_000, pattern=_TEXT, description="What is read out.")
+
+
+class EmailMessage(_Message):
+    channel: Literal["email"]
+    to: str = Field(
+        max_length=254,
+        pattern=r"^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}$",
+        examples=["sara@example.ir"],
+    )
+    subject: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
+    text: str = Field(min_length=1, max_length=50_000, pattern=_TEXT)
+
+
+class ChatMessage(_Message):
+    channel: Literal["telegram", "bale"]
+    to: str = Field(pattern="^[1-9][0-9]{3,18}$", description="The person's id on the messenger.")
+    text: str = Field(min_length=1, max_length=4_000, pattern=_TEXT)
+
+
+Message = Annotated[SmsMessage | VoiceMessage | EmailMessage | ChatMessage, Field(discriminator="channel")]
+
+
+class SendRequest(Model):
+    """Messages to send: all of them are taken over, or none."""
+
+    messages: list[Message] = Field(min_length=1, max_length=MOST_MESSAGES)
+
+
+class TakenMessage(Model):
+    id: UUID
+    tracking: str = Field(description="Ten digits that people can be told.")
+    status: Status
+    parts: int | None = Field(description="Short messages that an SMS is.")
+    reference: str | None
+
+
+class SendResponse(Model):
+    messages: list[TakenMessage]
+
+
+class Step(Model):
+    """One thing that became known of a message."""
+
+    at: AwareDatetime
+    kind: Literal["attempt", "receipt"]
+    status: str
+
+
+class SentMessage(TakenMessage):
+    channel: str
+    klass: str = Field(alias="class")
+    to: str | None = Field(description="null where it cannot be read any more.")
+    cost: int | None = Field(description="Rial; null before it went, and where no tariff is.")
+    created_at: AwareDatetime
+    due_at: AwareDatetime
+    expires_at: AwareDatetime
+    sent_at: AwareDatetime | None
+    finished_at: AwareDatetime | None
+
+
+class MessageDetail(SentMessage):
+    steps: list[Step]
+
+
+class MessagePage(Model):
+    items: list[SentMessage]
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
+class InboundMessage(Model):
+    id: UUID
+    line: str
+    sender: str
+    text: str
+    received_at: AwareDatetime
+
+
+class InboundPage(Model):
+    items: list[InboundMessage] = Field(description="A page may be empty and not be the last one.")
+    next: str | None
+
+
+def _plain_number(value: Any) -> Any:
+    """Of a query all is text; Python would read more as a number than JSON Schema does."""
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,4}", value) else value
+
+
+class PageQuery(Model):
+    limit: Annotated[int, BeforeValidator(_plain_number)] = Field(default=50, ge=1, le=100)
+    cursor: str | None = Field(default=None, pattern=_CURSOR, description="`next` of the page before.")
+
+
+class MessageQuery(PageQuery):
+    reference: Reference | None = None
+
+
+class VerificationRequest(Model):
+    """A one-time code for this number. The one before it, of the same purpose, ends."""
+
+    to: Number
+    purpose: str = Field(default="login", pattern="^[a-z0-9_-]{1,32}$")
+    language: Literal["fa", "en"] = "fa"
+
+
+class VerificationStarted(Model):
+    id: str = Field(description="What the code is checked with.")
+    by: Literal["sms", "voice"]
+    expires_in: int = Field(description="Seconds for which the code is good.")
+
+
+class CodeCheck(Model):
+    code: str = Field(pattern="^[0-9۰-۹٠-٩]{4,8}$", examples=["123456"])
+
+
+class CodeChecked(Model):
+    """verified: once for each code. expired: there is no code to check any more. exhausted: it was tried too
+    often."""
+
+    status: Literal["verified", "wrong", "expired", "exhausted"]
+    left: int | None = Field(description="Checks that are left, of a wrong one.")
+
+
+class FieldError(Model):
+    pointer: str = Field(description="A JSON Pointer into the body, or the name of a parameter.")
+    code: str
+    detail: str
+
+
+class ProblemBody(Model):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    errors: list[FieldError] | None = None

@@ -1,0 +1,127 @@
+"""The OpenAPI 3.1 document, made of the models that validate and the operations that are served."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from api.models import ProblemBody
+from api.operations import OPERATIONS, Operation
+from api.problems import CONTENT_TYPE, KINDS
+
+ALWAYS = ("no-key", "not-allowed", "address", "too-fast", "defect", "away")
+WITH_BODY = ("not-json", "broken-body", "too-large", "media-type", "invalid")
+ONCE = ("bad-header", "other-request")
+VERSION = "1.0"
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+_IDS = {"/v1/messages/{id}": {"type": "string", "format": "uuid"}}
+_RATES = {
+    "RateLimit-Limit": "Messages that a key may send at once after silence.",
+    "RateLimit-Remaining": "How many are left; only where this server alone knows.",
+    "RateLimit-Reset": "Seconds until all are there again.",
+}
+
+
+def document() -> dict[str, Any]:
+    """The whole document."""
+    bodies = {
+        model: mode
+        for operation in OPERATIONS
+        for model, mode in ((operation.takes, "validation"), (operation.gives, "serialization"))
+        if model is not None
+    }
+    bodies[ProblemBody] = "serialization"
+    wanted: Any = list(bodies.items())
+    _names, schemas = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Chapar", "version": VERSION, "description": "Send messages, verify numbers."},
+        "servers": [{"url": "/api"}],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    kinds = [*ALWAYS, *operation.problems]
+    kinds += WITH_BODY if operation.takes else ()
+    kinds += ONCE if operation.once else ()
+    content = {"application/json": {"schema": _ref(operation.gives.__name__)}}
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.says,
+        "description": f"Needs a key with the scope `{operation.scope}`.",
+        "parameters": [*_parameters(operation)],
+        "responses": {
+            str(operation.status): {"description": operation.says, "headers": _headers(), "content": content},
+            **_problems(kinds),
+        },
+    }
+    if operation.takes is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _ref(operation.takes.__name__)}},
+        }
+    return described
+
+
+def _parameters(operation: Operation) -> Iterable[dict[str, Any]]:
+    for name in _PARAMETER.findall(operation.path):
+        schema = _IDS.get(operation.path, {"type": "string", "minLength": 1, "maxLength": 512})
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+    if operation.query is not None:
+        for name, schema in operation.query.model_json_schema()["properties"].items():
+            # In a query there is no null: a parameter that may be null may be left out.
+            choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+            plain = choices[0] if choices else schema
+            yield {"name": name, "in": "query", "required": False, "schema": plain}
+    if operation.once:
+        yield {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "The same key and body: the same answer, for two days. Another body: 409.",
+            "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+        }
+    yield {
+        "name": "Accept-Language",
+        "in": "header",
+        "required": False,
+        "description": "The language of problems: fa (where nothing is asked for), en.",
+        "schema": {"type": "string", "enum": ["fa", "en"]},
+    }
+
+
+def _problems(kinds: Iterable[str]) -> dict[str, Any]:
+    by_status: dict[int, list[str]] = {}
+    for kind in kinds:
+        by_status.setdefault(KINDS[kind][0], []).append(kind)
+    return {
+        str(status): {
+            "description": ", ".join(names),
+            "content": {CONTENT_TYPE: {"schema": _ref(ProblemBody.__name__)}},
+        }
+        for status, names in sorted(by_status.items())
+    }
+
+
+def _headers() -> dict[str, Any]:
+    return {
+        name: {"description": says, "required": False, "schema": {"type": "integer"}}
+        for name, says in _RATES.items()
+    }
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -1,0 +1,112 @@
+"""What can be done by the API: each operation once, for its route, its rule and its documentation alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from api import models
+from api.access import ApiKey
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """``scope``: what a key must have. ``takes``: the body, ``query``: what the query may have, ``gives``:
+    the answer, with ``status``. ``problems``: kinds of ``api.problems`` beside those of all.
+    ``once``: it takes an Idempotency-Key."""
+
+    name: str
+    method: str
+    path: str
+    scope: str
+    says: str
+    gives: type[BaseModel]
+    status: int = 200
+    takes: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    problems: tuple[str, ...] = ()
+    once: bool = False
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "sendMessages",
+        "POST",
+        "/v1/messages",
+        "send",
+        "Send one message or many.",
+        models.SendResponse,
+        202,
+        takes=models.SendRequest,
+        once=True,
+    ),
+    Operation(
+        "listMessages",
+        "GET",
+        "/v1/messages",
+        "read",
+        "Your messages, the newest first.",
+        models.MessagePage,
+        query=models.MessageQuery,
+        problems=("invalid",),
+    ),
+    Operation(
+        "getMessage",
+        "GET",
+        "/v1/messages/{id}",
+        "read",
+        "A message and what is known of it.",
+        models.MessageDetail,
+        problems=("not-found",),
+    ),
+    Operation(
+        "cancelMessage",
+        "DELETE",
+        "/v1/messages/{id}",
+        "send",
+        "Cancel a message that no provider has been handed yet.",
+        models.MessageDetail,
+        problems=("not-found", "not-queued"),
+    ),
+    Operation(
+        "listInbound",
+        "GET",
+        "/v1/inbound",
+        "read",
+        "What people wrote to your lines, the newest first.",
+        models.InboundPage,
+        query=models.PageQuery,
+        problems=("invalid",),
+    ),
+    Operation(
+        "startVerification",
+        "POST",
+        "/v1/verifications",
+        "verify",
+        "Send a one-time code to a number.",
+        models.VerificationStarted,
+        202,
+        takes=models.VerificationRequest,
+        problems=("codes",),
+    ),
+    Operation(
+        "checkVerification",
+        "POST",
+        "/v1/verifications/{id}/check",
+        "verify",
+        "Check the code that a person typed.",
+        models.CodeChecked,
+        takes=models.CodeCheck,
+        problems=("not-found",),
+    ),
+)
+
+
+def rules() -> Mapping[str, ApiKey]:
+    """The rule of each path, with the scope of each of its methods."""
+    scopes: dict[str, list[tuple[str, str]]] = {}
+    for operation in OPERATIONS:
+        scopes.setdefault(operation.path, []).append((operation.method, operation.scope))
+    return {path: ApiKey(tuple(methods)) for path, methods in scopes.items()}

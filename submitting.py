@@ -1,0 +1,140 @@
+"""The REST API wired, and the commands of whoever gives businesses their accounts and keys."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from aiohttp import web
+
+from api import doors
+from api.access import Guard
+from api.limits import Limits
+from api.messages import Messages
+from api.verifications import Verifications
+from house import House, Refused, cancel, house, kept, now
+from records.limits import RedisBuckets
+from records.unit import Unavailable
+from services.accounts import SCOPES, Accounts, BadAccount
+from services.business_codes import BusinessCodes
+from services.received import Inbound
+from services.submissions import Submissions
+from settings import Settings
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What the API is made of."""
+
+    home: House
+    accounts: Accounts
+    submissions: Submissions
+    buckets: RedisBuckets | None
+
+    @classmethod
+    def of(cls, home: House) -> Api:
+        database, committer, vault = home.database, home.committer, home.vault
+        url = home.settings.redis_url
+        return cls(
+            home,
+            Accounts(database=database, committer=committer, vault=vault),
+            Submissions(database=database, committer=committer, vault=vault),
+            RedisBuckets(url) if url else None,
+        )
+
+    def add_to(self, app: web.Application) -> None:
+        """Adds every route, each beside its rule."""
+        home = self.home
+        guard = Guard(self.accounts, Limits(self.buckets), home.settings.trusted_proxies)
+        messages = Messages(
+            submissions=self.submissions,
+            inbound=Inbound(database=home.database, vault=home.vault),
+            guard=guard,
+            vault=home.vault,
+            routes=routes(home),
+            clock=now,
+        )
+        codes = BusinessCodes(verification=home.services.verification, vault=home.vault)
+        verifications = Verifications(codes=codes, committer=home.committer, clock=now)
+        app.add_subapp(doors.PREFIX, doors.application(guard, messages, verifications, home.languages))
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Old answers are forgotten, until it is left."""
+        tidying = asyncio.create_task(kept(self._tidy))
+        try:
+            yield
+        finally:
+            await cancel([tidying])
+            if self.buckets is not None:
+                await self.buckets.close()
+
+    async def _tidy(self) -> None:
+        while True:
+            try:
+                more = await self.submissions.tidy(now())
+            except Unavailable:
+                log.warning("old answers wait for the database")
+                more = 0
+            await asyncio.sleep(1 if more else 3_600)
+
+
+def routes(home: House) -> Mapping[str, str]:
+    """The channels that somebody sends, with the first bot of each that people talk on."""
+    bots = {line.platform.name: at for at, line in reversed(list(home.lines.items()))}
+    return {"sms": "", "voice": "", "email": "", **bots}
+
+
+async def add_account(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with house(settings) as home, said():
+        await Api.of(home).accounts.create(arguments.name, arguments.line, now())
+    print(f"Added: {arguments.name}")
+    return 0
+
+
+async def list_accounts(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with house(settings) as home:
+        for account, keys in await Api.of(home).accounts.every():
+            print(f"{account.name}  {' '.join(account.lines)}".rstrip())
+            for key in keys:
+                kind = "sandbox" if key.sandbox else "live"
+                where = f" from {', '.join(key.networks)}" if key.networks else ""
+                state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "good"
+                print(f"    {key.prefix}  {kind} {','.join(key.scopes)} {key.rate}/s{where} ({state})")
+    return 0
+
+
+async def issue_key(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with house(settings) as home, said():
+        token = await Api.of(home).accounts.issue(
+            arguments.name,
+            now(),
+            scopes=arguments.scope or SCOPES,
+            sandbox=arguments.sandbox,
+            networks=arguments.address,
+            rate=arguments.rate,
+        )
+    print(f"{token}\nThis is the only time that the key is shown.")
+    return 0
+
+
+async def revoke_key(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with house(settings) as home, said():
+        await Api.of(home).accounts.revoke(arguments.prefix, now())
+    print(f"Revoked: {arguments.prefix}")
+    return 0
+
+
+@asynccontextmanager
+async def said() -> AsyncIterator[None]:
+    """What cannot be is told in one line."""
+    try:
+        yield
+    except BadAccount as error:
+        raise Refused(str(error)) from None
