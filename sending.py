@@ -21,12 +21,12 @@ from dispatch.dispatcher import Dispatcher
 from dispatch.limits import Rates
 from dispatch.permission import Permission, read_hours
 from dispatch.provider import Provider
-from dispatch.providers.email.smtp import Smtp
 from dispatch.providers.sandbox import Sandbox
 from dispatch.routes import Routes, plain, read_routes
 from dispatch.talking import Talking
 from dispatch.watching import Watcher
 from house import House, cancel, kept, now
+from mailing import mailer
 from messaging import correspondents
 from records.claims import Lane
 from records.limits import RedisBuckets
@@ -128,7 +128,6 @@ def routes_of(home: House) -> Routes:
 
 def providers(home: House, stack: AsyncExitStack, routes: Routes) -> list[Provider]:
     """Every provider that a route names."""
-    settings = home.settings
     carry: list[Provider] = texts(home, routes)
     for channel in ("voice", "email"):
         for name in sorted(
@@ -137,10 +136,7 @@ def providers(home: House, stack: AsyncExitStack, routes: Routes) -> list[Provid
             if name == "sandbox":
                 carry.append(Sandbox(channel))
             elif (channel, name) == ("email", "smtp"):
-                try:
-                    smtp = Smtp(settings.smtp_url, settings.mail_from, clock=now)
-                except ValueError as error:
-                    raise SettingError(f"SMTP_URL, MAIL_FROM: {error}") from None
+                smtp = mailer(home)
                 stack.push_async_callback(smtp.close)
                 carry.append(smtp)
             else:

@@ -390,6 +390,10 @@ class Settings:
         "", _url("smtp", "smtps"), "mail server, smtp://user:password@host:587", secret=True
     )
     mail_from: str = setting("", _text, "sender of e-mail")
+    dkim_key_file: Path | None = setting(
+        None, Path, "private key (PEM, RSA or Ed25519) that signs e-mail for the domain of MAIL_FROM"
+    )
+    dkim_selector: str = setting("chapar", _name, "where its public key is: <selector>._domainkey")
 
     site_domain: str = setting("localhost", _text, "domain in the last line of a code's SMS (WebOTP)")
     identity_url: str = setting("", _url("http", "https"), "look-up of national ID and number (Shahkar)")
