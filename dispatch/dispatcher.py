@@ -164,7 +164,9 @@ class Dispatcher:
                 last=self._served,
             )
             if self._stopping.is_set():
-                await self._give_back()
+                self._doubtful.remove(lease)
+                if claimed:
+                    await release(self._database, lease, [each.id for each in claimed])
                 return False
         except Unavailable as error:
             log.warning("dispatch.database_away", error=str(error))
@@ -174,7 +176,9 @@ class Dispatcher:
         for each in claimed:
             lanes.setdefault((each.channel, each.klass), []).append(each)
         for lane, batch in lanes.items():
-            self._served[lane] = batch[-1].sender
+            before = self._served.get(lane, b"")
+            # The last one in the order of turns, which goes round.
+            self._served[lane] = max((each.sender for each in batch), key=lambda one: (one <= before, one))
             self._working.setdefault(lane, set()).add(asyncio.create_task(self._work(lane, lease, batch)))
         return bool(claimed)
 
@@ -191,6 +195,9 @@ class Dispatcher:
         try:
             settled = await self._rounds.carry(lane, batch)
             await self._settle(lease, settled)
+        except Unavailable as error:
+            log.warning("dispatch.not_begun", channel=lane[0], messages=len(batch), error=str(error))
+            await self._return(lease, [each.id for each in batch])
         except Exception:
             # The leases run out, and whoever takes over treats the messages as ambiguous.
             log.exception("dispatch.lane_failed", channel=lane[0], klass=lane[1])
@@ -200,6 +207,18 @@ class Dispatcher:
             if not self._working[lane]:
                 del self._working[lane]
             self._wake.set()  # The lane is free for the next batch.
+
+    async def _return(self, lease: bytes, ids: Sequence[bytes]) -> None:
+        """Gives back a batch of which nothing was handed over; otherwise nobody could know that."""
+        wait = 0.1
+        while True:
+            try:
+                await release(self._database, lease, ids)
+            except Unavailable:
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 5.0)
+            else:
+                return
 
     async def _learn(self) -> None:
         while True:

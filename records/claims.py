@@ -158,19 +158,20 @@ async def renew(database: Database, lease: bytes, ids: Sequence[bytes], until: d
     await database.transaction(lambda connection: connection.execute(statement))
 
 
-async def release(database: Database, lease: bytes) -> None:
-    """Gives back what was claimed under ``lease`` and not handed to a provider, as if never claimed."""
-    statement = (
-        update(outbox)
-        .where(
-            outbox.c.finished_at.is_(None),
-            outbox.c.sent_at.is_(None),
-            outbox.c.lease_owner == lease,
-            outbox.c.status == "claimed",
-        )
-        .values(status="queued", attempts=outbox.c.attempts - 1, lease_owner=None, lease_until=None)
-    )
-    await database.transaction(lambda connection: connection.execute(statement))
+async def release(database: Database, lease: bytes, ids: Sequence[bytes] | None = None) -> None:
+    """Gives back what was claimed under ``lease`` and not handed to a provider, as if never claimed. Without
+    ``ids`` it is looked for where a claim takes from: among the first of each sender in each lane."""
+
+    def write(connection: Connection) -> None:
+        found = _leased_to(connection, database, lease) if ids is None else list(ids)
+        if found:
+            connection.execute(
+                update(outbox)
+                .where(*_leased(lease, found), outbox.c.finished_at.is_(None), outbox.c.status == "claimed")
+                .values(status="queued", attempts=outbox.c.attempts - 1, lease_owner=None, lease_until=None)
+            )
+
+    await database.transaction(write)
 
 
 async def depth(database: Database) -> Mapping[str, int]:
@@ -209,6 +210,27 @@ def _read_senders(
         statement = _SENDERS.format(channel="?1", klass="?2", last="?3", most="?4")
     rows = connection.exec_driver_sql(statement, (channel, klass, last, SENDERS))
     return [(row[0], row[1]) for row in rows]
+
+
+def _leased_to(connection: Connection, database: Database, lease: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    for row in connection.exec_driver_sql(_LANES).all():
+        lane = (row[0], row[1])
+        for sender, _due in _read_senders(connection, database, lane, b""):
+            first = (
+                select(outbox.c.id, outbox.c.lease_owner)
+                .where(
+                    outbox.c.finished_at.is_(None),
+                    outbox.c.sent_at.is_(None),
+                    outbox.c.channel == lane[0],
+                    outbox.c["class"] == lane[1],
+                    outbox.c.sender == sender,
+                )
+                .order_by(outbox.c.due_at, outbox.c.id)
+                .limit(FEW)
+            )
+            found += [id for id, owner in connection.execute(first) if owner == lease]
+    return found
 
 
 def _fair(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,13 +14,16 @@ from sqlalchemy import Connection, event
 
 from dispatch.dispatcher import Dispatcher
 from dispatch.errors import Rejected
+from dispatch.gate import Verdict
+from dispatch.provider import Outcome, Outgoing
 from dispatch.routes import Route, Routes
-from records.claims import claim
+from records.claims import Claimed, claim
 from records.committer import Committer
 from records.database import Database
 from records.dead_letters import listed, replay
 from records.keyring import Keyring
 from records.tables import attempts
+from records.unit import Unavailable
 from records.vault import Vault
 from tests.dispatch.outbox import Carrier, Clock, Outbox, until
 from tests.running import ROOT
@@ -149,6 +153,65 @@ async def test_a_stale_code_is_not_replayed(outbox: Outbox) -> None:
     (dead,) = await listed(outbox.database)
     assert await replay(outbox.database, [dead.id], outbox.clock()) == 0
     assert await outbox.status(tracking) == "failed"
+
+
+class Away:
+    """A gate that cannot look for a while."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    async def verdicts(
+        self, batch: Sequence[tuple[Claimed, Outgoing]], now: datetime
+    ) -> dict[bytes, Verdict]:
+        self.looks += 1
+        if self.looks <= 3:
+            raise Unavailable("no answer")
+        return {}
+
+    async def told(self, batch: Sequence[tuple[Claimed, Outcome]], now: datetime) -> None:
+        pass
+
+
+async def test_what_was_not_begun_is_as_if_never_claimed(outbox: Outbox) -> None:
+    tracking = await outbox.add(klass="bulk")
+    carrier, gate = Carrier(), Away()
+    working = Dispatcher(
+        outbox.database,
+        outbox.vault,
+        [carrier],
+        clock=outbox.clock,
+        wake=asyncio.Event(),
+        poll=0.02,
+        gate=gate,
+    )
+    running = asyncio.create_task(working.run())
+    await until(lambda: all_final(outbox, [tracking]))
+    working.stop()
+    await running
+    row = await outbox.row(tracking)
+    assert (row.status, row.attempts, gate.looks) == ("sent", 1, 4)
+
+
+async def test_every_sender_has_its_turn_however_many_there_are(outbox: Outbox) -> None:
+    """More senders than one claim looks at; one that has much more than the others holds up nobody."""
+    for _message in range(30):
+        await outbox.add("much", klass="bulk", sender=b"\x01" * 16)
+    for number in range(90):
+        await outbox.add(f"{number}", klass="bulk", sender=bytes([2, number]) * 8)
+    carrier = Carrier()
+    working = dispatcher(outbox, carrier)
+    running = asyncio.create_task(working.run())
+
+    async def all_went() -> bool:
+        return len(carrier.handed) == 120
+
+    await until(all_went)
+    working.stop()
+    await running
+    assert carrier.handed[:115].count("much") <= 30
+    assert max(carrier.handed.index(f"{number}") for number in range(90)) < 118
+    assert Counter(carrier.handed) == {"much": 30, **{f"{number}": 1 for number in range(90)}}
 
 
 async def test_a_claim_goes_by_indexes_alone(database: Database, outbox: Outbox) -> None:

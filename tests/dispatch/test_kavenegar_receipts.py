@@ -12,7 +12,7 @@ from dispatch.providers.sms.kavenegar_api import Api
 
 @pytest.fixture
 def kavenegar(http: ClientSession) -> Kavenegar:
-    return Kavenegar(Api(http, "key", "http://127.0.0.1:1"), "")
+    return Kavenegar(Api(http, "key", "http://127.0.0.1:1"), ())
 
 
 @pytest.mark.parametrize("by", ["query", "form"])
