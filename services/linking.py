@@ -1,7 +1,7 @@
 """One person on several channels: numbers proved from chats, addresses let go, numbers that changed hands.
 
 Who proves a number that somebody else has may be that person on another channel, or somebody whose number it
-is now. The rule, from what we can know (docs/decisions/0012-one-person.md):
+is now. The rule, from what we can know (docs/decisions/0013-one-person.md):
 
 - The registry has the number under the same national ID as before: the same person, whatever else is known.
   Under another one: it changed hands.
