@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -22,6 +23,7 @@ from settings import SettingError
 URL = "https://chapar.example.ir"
 SMTP = {"EMAIL_PROVIDER": "smtp", "SMTP_URL": "smtp://localhost", "MAIL_FROM": "noreply@example.ir"}
 TO = "sara@example.ir"
+Browser = TestClient[web.Request, web.Application]
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
@@ -32,17 +34,17 @@ async def home(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @pytest.fixture
-async def browser(home: House) -> AsyncIterator[TestClient]:
+async def browser(home: House) -> AsyncIterator[Browser]:
     async with TestClient(TestServer(application(home, conversation_of(home)))) as client:
         yield client
 
 
 async def suppressed(home: House) -> str | None:
     found = await Suppressions(database=home.database, vault=home.vault).of("email", TO, NOW)
-    return found and found.scope
+    return None if found is None else found.scope
 
 
-async def test_only_a_post_ends_advertising(home: House, browser: TestClient) -> None:
+async def test_only_a_post_ends_advertising(home: House, browser: Browser) -> None:
     url = mailing.unsubscribing(home).url(TO)
     assert url.startswith(f"{URL}{PATH}")
     path = url.removeprefix(URL)
@@ -61,7 +63,7 @@ async def test_only_a_post_ends_advertising(home: House, browser: TestClient) ->
         assert "No more advertising" in await response.text()
 
 
-async def test_a_made_up_url_ends_nothing(home: House, browser: TestClient) -> None:
+async def test_a_made_up_url_ends_nothing(home: House, browser: Browser) -> None:
     token = mailing.unsubscribing(home).url(TO).rpartition("/")[2]
     last = "A" if token[-2] != "A" else "B"
     for wrong in ("x", "a" * 43, f"{token[:-2]}{last}{token[-1]}", f"{token}AAAA", "%D8%A7", token[:20]):
