@@ -220,6 +220,10 @@ def test_a_bad_setting_stops_the_start_with_one_line(
         ({"REDIS_URL": "redis://127.0.0.1/?flavour=hidden"}, "REDIS_URL: "),
         ({"REDIS_URL": "redis://127.0.0.1/?socket_timeout=hidden"}, "REDIS_URL: "),
         ({"USSD_NALO_OPTIONS": "charge=Y"}, "USSD_…_OPTIONS: the gateway nalo has no option charge"),
+        (
+            {"FILE_TYPES": "image/jpeg,image/svg+xml"},
+            "FILE_TYPES: image/svg+xml cannot be told from other files; ",
+        ),
         ({"DATA_DIR": "{tmp}/file/var"}, "DATA_DIR: {tmp}/file/var cannot be made: Not a directory"),
         ({"FLOWS_DIR": "{tmp}"}, "FLOWS_DIR: no flow of {tmp} can go live"),
         ({"KEY_FILE": "{tmp}/file"}, "{tmp}/file: the key file is open to others (mode 0644)"),
