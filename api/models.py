@@ -16,7 +16,7 @@ MOST_PARTS = 10
 DAYS_AHEAD = 90
 DAY = 86_400
 
-_NUMBER = r"^(\+[1-9][0-9]{6,14}|(0098|0)?9[0-9]{9})$"
+_NUMBER = r"^(\+[1-9][0-9]{6,14}|(0098|0)?9([139][0-9]|0[0-5]|2[0-3])[0-9]{7})$"
 # Control characters have no place in a message, but for tabs and ends of lines.
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
 _CURSOR = r"^[A-Za-z0-9_-]{22}$"

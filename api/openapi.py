@@ -99,7 +99,8 @@ def _parameters(operation: Operation) -> Iterable[dict[str, Any]]:
         "in": "header",
         "required": False,
         "description": "The language of problems: fa (where nothing is asked for), en.",
-        "schema": {"type": "string", "enum": ["fa", "en"]},
+        "schema": {"type": "string"},
+        "example": "en",
     }
 
 

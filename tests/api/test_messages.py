@@ -201,7 +201,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (sms("س" * 671), "/messages/0/text", "parts"),
     (sms("a\x00b"), "/messages/0/text", "form"),
     (sms(to="0912"), "/messages/0/to", "form"),
-    (sms(to="09891234567"), "/messages/0/to", "number"),
+    (sms(to="09891234567"), "/messages/0/to", "form"),
+    (sms(to="09978234567"), "/messages/0/to", "number"),
     (sms(to="09121234567; DROP TABLE outbox"), "/messages/0/to", "form"),
     (sms(to=9121234567), "/messages/0/to", "type"),  # type: ignore[arg-type]
     (sms(priority=1), "/messages/0/priority", "unknown"),

@@ -107,7 +107,7 @@ async def test_the_sandbox_has_one_code_and_sends_none(business: Business) -> No
     ("body", "pointer", "code"),
     [
         ({}, "/to", "missing"),
-        ({"to": "09891234567"}, "/to", "number"),
+        ({"to": "09978234567"}, "/to", "number"),
         ({"to": NUMBER, "purpose": "X" * 33}, "/purpose", "form"),
         ({"to": NUMBER, "language": "de"}, "/language", "choice"),
     ],
