@@ -40,6 +40,7 @@ WIDEST: Mapping[str, tuple[Any, ...]] = {
     "date": (True, "past", "future", ["1300/01/01", "1500/12/29"]),
     "choice": (["بله", "خیر"],),
     "email": (True,),
+    "file": (True, ["image"], ["audio"], ["document"], ["image", "document"]),
 }
 EXPLAINED = [{kind: parameters} for kind, widest in WIDEST.items() for parameters in widest]
 

@@ -83,6 +83,7 @@ def tar() -> bytes:
         files.jpeg() + b"Rar!\x1a\x07\x01\x00" + bytes(50),
         files.ogg() + b"7z\xbc\xaf\x27\x1c" + bytes(50),
     ],
+    ids=lambda content: f"{len(content)} bytes",
 )
 def test_archives_are_told_wherever_they_are(content: bytes) -> None:
     assert told(content) == ARCHIVE
@@ -107,6 +108,7 @@ def test_archives_are_told_wherever_they_are(content: bytes) -> None:
         b"\xff\xf1" + bytes(500),
         b"RIFF\x00\x00\x00\x00AVI LIST",
     ],
+    ids=lambda content: f"{len(content)} bytes",
 )
 def test_what_is_none_of_them(content: bytes) -> None:
     assert told(content) == UNKNOWN
