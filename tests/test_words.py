@@ -85,9 +85,13 @@ def test_all_words_are_looked_at() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if " = _(" in path.read_text("utf-8")
     }
-    assert marked == {
+    # What is said on chats alone, where a page is of any length, and names that flows put into their own
+    # screens, whose length lint looks at.
+    chats = {"services/handover_posts.py", "conversation/needs/addresses.py"}
+    assert marked == chats | {
         "engine/words.py",
         "engine/checks.py",
+        "engine/files.py",
         "conversation/fallback.py",
         "services/notices.py",
     }
