@@ -14,6 +14,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 import carriers
+import reaching
 from charging import charger, credit_left, watch_credit
 from dispatch import receipts_door
 from dispatch.charging import Charger
@@ -21,12 +22,10 @@ from dispatch.dispatcher import Dispatcher
 from dispatch.limits import Rates
 from dispatch.permission import Permission, read_hours
 from dispatch.provider import Provider
-from dispatch.providers.sandbox import Sandbox
 from dispatch.routes import Routes, plain, read_routes
 from dispatch.talking import Talking
 from dispatch.watching import Watcher
 from house import House, cancel, kept, now
-from mailing import mailer
 from messaging import correspondents
 from records.claims import Lane
 from records.limits import RedisBuckets
@@ -130,17 +129,10 @@ def providers(home: House, stack: AsyncExitStack, routes: Routes) -> list[Provid
     """Every provider that a route names."""
     carry: list[Provider] = texts(home, routes)
     for channel in ("voice", "email"):
-        for name in sorted(
-            {name for each in routes.routes if each.channel == channel for name in each.providers}
-        ):
-            if name == "sandbox":
-                carry.append(Sandbox(channel))
-            elif (channel, name) == ("email", "smtp"):
-                smtp = mailer(home)
-                stack.push_async_callback(smtp.close)
-                carry.append(smtp)
-            else:
-                raise SettingError(f"ROUTES_FILE: there is no provider {name} of {channel}")
+        for name in routes.names(channel):
+            provider, close = reaching.provider(channel, name, home)
+            stack.push_async_callback(close)
+            carry.append(provider)
     return carry
 
 

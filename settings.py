@@ -31,6 +31,8 @@ PLATFORMS = ("telegram", "bale")
 
 SMS_PROVIDERS = ("sandbox", "kavenegar", "smsir", "melipayamak", "ippanel", "magfa")
 
+VOICE_PROVIDERS = ("sandbox", "kavenegar-call", "ippanel-call")
+
 SMPP_VENDORS = ("standard", "6d", "mica", "tata", "cbs", "number")
 
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
@@ -384,7 +386,10 @@ class Settings:
     advertising_way_out: str = setting(
         "لغو11", _text, "words by which advertising by SMS is ended, put at its end; - for none"
     )
-    voice_provider: str = setting("sandbox", _choice("sandbox"), "who makes voice calls")
+    voice_provider: str = setting("sandbox", _choice(*VOICE_PROVIDERS), "who makes voice calls")
+    kavenegar_call_template: str = setting(
+        "", _name, "Kavenegar's template for codes by call; without it the words are read"
+    )
     email_provider: str = setting("sandbox", _choice("sandbox", "smtp"), "who sends e-mail")
     smtp_url: str = setting(
         "", _url("smtp", "smtps"), "mail server, smtp://user:password@host:587", secret=True
@@ -581,6 +586,11 @@ SMS_NEEDS: Mapping[str, tuple[str, ...]] = {
     "magfa": ("username", "password", "domain", "sender"),
 }
 
+VOICE_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "kavenegar-call": ("kavenegar_key",),
+    "ippanel-call": ("ippanel_key",),
+}
+
 
 def _check(settings: Settings) -> None:
     """What single parsers cannot see: settings that need one another."""
@@ -606,6 +616,16 @@ def _check(settings: Settings) -> None:
             )
             for name, needs in SMS_NEEDS.items()
             for field in needs
+        ),
+        *(
+            (
+                settings.voice_provider == provider,
+                name.upper(),
+                getattr(settings, name),
+                f"VOICE_PROVIDER={provider}",
+            )
+            for provider, needs in VOICE_NEEDS.items()
+            for name in needs
         ),
         (settings.email_provider == "smtp", "SMTP_URL", settings.smtp_url, "EMAIL_PROVIDER=smtp"),
         (settings.email_provider == "smtp", "MAIL_FROM", settings.mail_from, "EMAIL_PROVIDER=smtp"),

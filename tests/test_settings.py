@@ -76,7 +76,8 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "ADVERTISING_HOURS": ("07:00-22:30", "07:00-22:30"),
     "ADVERTISING_CONSENT": ("no", False),
     "ADVERTISING_WAY_OUT": ("لغو۱۱",) * 2,
-    "VOICE_PROVIDER": ("sandbox", "sandbox"),
+    "VOICE_PROVIDER": ("kavenegar-call", "kavenegar-call"),
+    "KAVENEGAR_CALL_TEMPLATE": ("chapar-call",) * 2,
     "EMAIL_PROVIDER": ("smtp", "smtp"),
     "SMTP_URL": ("smtps://u:p@mail:465",) * 2,
     "MAIL_FROM": ("Chapar <noreply@example.ir>",) * 2,
@@ -188,6 +189,7 @@ REFUSES: Mapping[str, tuple[str, ...]] = {
     "ADVERTISING_HOURS": ("9-21", "21:00-09:00", "09:00-24:30", "always"),
     "ADVERTISING_CONSENT": ("perhaps",),
     "VOICE_PROVIDER": ("kavenegar",),
+    "KAVENEGAR_CALL_TEMPLATE": ("a b",),
     "EMAIL_PROVIDER": ("sendmail",),
     "SMTP_URL": ("http://hidden", "smtp://hidden:port"),
     "DKIM_SELECTOR": ("a b",),
@@ -248,6 +250,7 @@ SMPP_REFUSES: Mapping[str, tuple[str, ...]] = {
 COMPANIONS = {
     "SMS_PROVIDER": {"KAVENEGAR_KEY": "k"},
     "SMS_INBOUND_EVERY": {"KAVENEGAR_KEY": "k", "SMS_LINES": "10004346"},
+    "VOICE_PROVIDER": {"KAVENEGAR_KEY": "k"},
     "EMAIL_PROVIDER": {"SMTP_URL": "smtp://localhost", "MAIL_FROM": "noreply@example.ir"},
 }
 

@@ -81,6 +81,8 @@ class Kavenegar:
     batch = 200
     receipts_batch = 500
     repeatable = True
+    words = "sms/send"
+    lookup: Mapping[str, str] = {}
 
     def __init__(self, api: Api, lines: tuple[str, ...], templates: Mapping[str, str] | None = None) -> None:
         self._api = api
@@ -158,14 +160,14 @@ class Kavenegar:
         }
         if line := names.line(outgoing, self._lines):
             form["sender"] = line
-        return _only(await self._api.post("sms/send", form, _Entries))
+        return _only(await self._api.post(self.words, form, _Entries))
 
     async def _send_by_template(
         self, outgoing: Outgoing, template: str, values: Mapping[str, str]
     ) -> Outcome:
         if len(values) > len(TOKENS):
             raise NoTemplate(f"{len(values)} values")
-        form = {"receptor": names.home(outgoing.to), "template": template}
+        form = {"receptor": names.home(outgoing.to), "template": template, **self.lookup}
         form |= dict(zip(TOKENS, values.values(), strict=False))
         return _only(await self._api.post("verify/lookup", form, _Entries))
 
