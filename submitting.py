@@ -13,6 +13,7 @@ from aiohttp import web
 
 from api import doors
 from api.access import Guard
+from api.kavenegar import Kavenegar
 from api.limits import Limits
 from api.messages import Messages
 from api.verifications import Verifications
@@ -62,6 +63,7 @@ class Api:
         )
         codes = BusinessCodes(verification=home.services.verification, vault=home.vault)
         verifications = Verifications(codes=codes, committer=home.committer, clock=now)
+        app.add_routes(Kavenegar(submissions=self.submissions, guard=guard, clock=now).routes())
         app.add_subapp(doors.PREFIX, doors.application(guard, messages, verifications, home.languages))
 
     @asynccontextmanager

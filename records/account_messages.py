@@ -46,7 +46,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request was answered; ``digest`` is the HMAC of the request."""
+    """What a request was answered, sealed in the records; ``digest`` is the HMAC of the request."""
 
     digest: bytes
     status: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -138,11 +139,13 @@ class Submissions:
                 if before is not None:
                     if before.digest != digest:
                         raise OtherRequest
-                    return before, True
+                    kept = self._vault.open(base64.b64decode(before.body), _context(name)).decode()
+                    return Answer(digest, before.status, kept), True
             unit = Unit()
             answer = Answer(digest, status, await build(unit))
             if once is not None:
-                records.keep_answer(unit, name, digest, answer.status, answer.body, now)
+                sealed = base64.b64encode(self._vault.seal(answer.body.encode(), _context(name))).decode()
+                records.keep_answer(unit, name, digest, answer.status, sealed, now)
             try:
                 await self._committer.commit(unit)
             except Conflict:
@@ -218,6 +221,10 @@ class Submissions:
         kind = "sandbox answer" if holder.sandbox else "answer"
         name = place(kind, holder.account, once.key.encode())
         return name, self._vault.digest("account-answer", hashlib.sha256(once.request).hexdigest())
+
+
+def _context(name: bytes) -> bytes:
+    return b"account answer" + name
 
 
 def own(unit: Unit, holder: Holder, tracking: str, reference: str | None, now: datetime) -> Taken:

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import settings
-from api.access import ApiKey
+from api.access import ApiKey, in_path
 from bot.telegram_webhook import HEADER, secret_of
 from bot.webchat_origins import Origins
 from chatting import WebChat
@@ -87,6 +87,11 @@ async def test_the_embedded_default_is_open_to_this_machine(tmp_path: Path) -> N
         "/chat/files/{id}": Origins(),
         "/sms/kavenegar": RouteSecret(loopback_only_without=True),
         "/receipts/{provider}": RouteSecret(loopback_only_without=True),
+        **{
+            f"/v1/{{key}}/sms/{method}.json": ApiKey((("GET", scope), ("POST", scope)), in_path)
+            for method, scope in (("send", "send"), ("sendarray", "send"), ("status", "read"))
+        },
+        "/v1/{key}/{scope}/{method}.json": Public(),
         "/api/openapi.json": Public(),
         "/api/v1/messages": ApiKey((("POST", "send"), ("GET", "read"))),
         "/api/v1/messages/{id}": ApiKey((("GET", "read"), ("DELETE", "send"))),
