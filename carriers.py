@@ -90,6 +90,7 @@ def usual(settings: Settings) -> Mapping[str, Carrier]:
         "sms": Carrier(settings.sms_provider, own[0] if own else ""),
         "voice": Carrier(settings.voice_provider),
         "email": Carrier(settings.email_provider),
+        "push": Carrier(settings.push_provider[0]),
     }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from dispatch.provider import Provider
+from dispatch.providers.push.fcm import Fcm, read_account
 from dispatch.providers.sandbox import Sandbox
 from dispatch.providers.sms.kavenegar_api import Api
 from dispatch.providers.voice.ippanel import IpPanelCalls
 from dispatch.providers.voice.kavenegar import KavenegarCalls
-from house import House
+from dispatch.routes import Route
+from house import House, now
 from mailing import mailer
 from settings import SettingError
 
@@ -34,8 +36,30 @@ def provider(channel: str, name: str, home: House) -> tuple[Provider, Close]:
                 home.http, settings.ippanel_key, url=settings.ippanel_url, proxy=settings.sms_proxy
             )
             return calls, _nothing
+        case "push", "fcm":
+            return fcm(home), _nothing
         case _:
             raise SettingError(f"ROUTES_FILE: there is no provider {name} of {channel}")
+
+
+def push_routes(names: Sequence[str]) -> list[Route]:
+    """Each service has the addresses that begin with its name."""
+    if names == ("sandbox",):
+        return [Route("push", {"sandbox": 1})]
+    return [Route("push", {name: 1}, numbers=f"{name}:") for name in names]
+
+
+def fcm(home: House) -> Fcm:
+    settings, file = home.settings, home.settings.fcm_account_file
+    if file is None:
+        raise SettingError("FCM_ACCOUNT_FILE: is empty, but a route names fcm")
+    try:
+        account = read_account(file.read_bytes())
+    except OSError as error:
+        raise SettingError(f"FCM_ACCOUNT_FILE: {file}: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingError(f"FCM_ACCOUNT_FILE: {file} is not {error}") from None
+    return Fcm(home.http, account, clock=now, url=settings.fcm_url, proxy=settings.push_proxy)
 
 
 async def _nothing() -> None:

@@ -122,13 +122,14 @@ def routes_of(home: House) -> Routes:
             raise SettingError(f"ROUTES_FILE: {settings.routes_file}: {error}") from None
     named = {each.channel for each in found.routes}
     rest = plain([(channel, name) for channel, name in usual.items() if channel not in named])
-    return Routes([*found.routes, *rest.routes], found.rates)
+    pushes = [] if "push" in named else reaching.push_routes(settings.push_provider)
+    return Routes([*found.routes, *rest.routes, *pushes], found.rates)
 
 
 def providers(home: House, stack: AsyncExitStack, routes: Routes) -> list[Provider]:
     """Every provider that a route names."""
     carry: list[Provider] = texts(home, routes)
-    for channel in ("voice", "email"):
+    for channel in ("voice", "email", "push"):
         for name in routes.names(channel):
             provider, close = reaching.provider(channel, name, home)
             stack.push_async_callback(close)

@@ -33,6 +33,8 @@ SMS_PROVIDERS = ("sandbox", "kavenegar", "smsir", "melipayamak", "ippanel", "mag
 
 VOICE_PROVIDERS = ("sandbox", "kavenegar-call", "ippanel-call")
 
+PUSH_PROVIDERS = ("sandbox", "fcm")
+
 SMPP_VENDORS = ("standard", "6d", "mica", "tata", "cbs", "number")
 
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
@@ -84,6 +86,18 @@ def _choice(*choices: str) -> Callable[[str], str]:
         if value not in choices:
             raise ValueError(f"one of {', '.join(choices)}")
         return value
+
+    return parse
+
+
+def _choices(*choices: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(value: str) -> tuple[str, ...]:
+        chosen = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not chosen or not set(chosen) <= set(choices) or len(set(chosen)) < len(chosen):
+            raise ValueError(f"one of {', '.join(choices)}, or several joined by commas, each once")
+        if "sandbox" in chosen and len(chosen) > 1:
+            raise ValueError("a list with others when the sandbox is in it")
+        return chosen
 
     return parse
 
@@ -399,6 +413,14 @@ class Settings:
         None, Path, "private key (PEM, RSA or Ed25519) that signs e-mail for the domain of MAIL_FROM"
     )
     dkim_selector: str = setting("chapar", _name, "where its public key is: <selector>._domainkey")
+    push_provider: tuple[str, ...] = setting(
+        ("sandbox",), _choices(*PUSH_PROVIDERS), "who pushes, joined by commas"
+    )
+    push_proxy: str = setting("", _url("http", "https"), "HTTP proxy on the way to them", secret=True)
+    fcm_account_file: Path | None = setting(
+        None, Path, "file of Firebase's service account, as its console gives it out"
+    )
+    fcm_url: str = setting("https://fcm.googleapis.com", _url("http", "https"), "where FCM answers")
 
     site_domain: str = setting("localhost", _text, "domain in the last line of a code's SMS (WebOTP)")
     identity_url: str = setting("", _url("http", "https"), "look-up of national ID and number (Shahkar)")
@@ -487,7 +509,8 @@ class Settings:
     def sandboxed(self) -> tuple[str, ...]:
         """The channels that go to the sandbox; its pages are served while there is one."""
         providers = {"sms": self.sms_provider, "voice": self.voice_provider, "email": self.email_provider}
-        return tuple(channel for channel, provider in providers.items() if provider == "sandbox")
+        boxed = tuple(channel for channel, provider in providers.items() if provider == "sandbox")
+        return (*boxed, "push") if self.push_provider == ("sandbox",) else boxed
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -591,6 +614,8 @@ VOICE_NEEDS: Mapping[str, tuple[str, ...]] = {
     "ippanel-call": ("ippanel_key",),
 }
 
+PUSH_NEEDS: Mapping[str, tuple[str, ...]] = {"fcm": ("fcm_account_file",)}
+
 
 def _check(settings: Settings) -> None:
     """What single parsers cannot see: settings that need one another."""
@@ -625,6 +650,16 @@ def _check(settings: Settings) -> None:
                 f"VOICE_PROVIDER={provider}",
             )
             for provider, needs in VOICE_NEEDS.items()
+            for name in needs
+        ),
+        *(
+            (
+                provider in settings.push_provider,
+                name.upper(),
+                getattr(settings, name),
+                f"PUSH_PROVIDER={provider}",
+            )
+            for provider, needs in PUSH_NEEDS.items()
             for name in needs
         ),
         (settings.email_provider == "smtp", "SMTP_URL", settings.smtp_url, "EMAIL_PROVIDER=smtp"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import carriers
 import reaching
 import settings
 from dispatch.provider import Account, ReceiptSource
+from dispatch.routes import Routes
 from house import house
 from settings import SettingError
+from tests.dispatch.test_fcm import PEM
 
 VOICE: Mapping[str, dict[str, str]] = {
     "sandbox": {},
@@ -41,3 +44,32 @@ async def test_whoever_calls_is_made_from_its_settings(tmp_path: Path) -> None:
 def test_what_a_caller_cannot_do_without(name: str) -> None:
     with pytest.raises(SettingError, match=f"_KEY: is empty, but VOICE_PROVIDER={name} needs it"):
         settings.load({"VOICE_PROVIDER": name})
+
+
+async def test_fcm_is_made_from_its_settings(tmp_path: Path) -> None:
+    file = tmp_path / "fcm.json"
+    given = {"DATA_DIR": str(tmp_path), "PUSH_PROVIDER": "fcm", "FCM_ACCOUNT_FILE": str(file)}
+    async with house(settings.load(given)) as home:
+        with pytest.raises(SettingError, match=r"FCM_ACCOUNT_FILE: .*No such file"):
+            reaching.provider("push", "fcm", home)
+        file.write_text("hidden")
+        with pytest.raises(SettingError, match="FCM_ACCOUNT_FILE: ") as refused:
+            reaching.provider("push", "fcm", home)
+        assert "hidden" not in str(refused.value)
+        account = {"project_id": "p", "client_email": "e", "private_key": PEM}
+        file.write_text(json.dumps(account))
+        provider, _close = reaching.provider("push", "fcm", home)
+        assert (provider.name, provider.channel) == ("fcm", "push")
+    with pytest.raises(SettingError, match="FCM_ACCOUNT_FILE: is empty, but PUSH_PROVIDER=fcm needs it"):
+        settings.load({"PUSH_PROVIDER": "fcm"})
+
+
+def test_each_service_of_push_has_the_addresses_of_its_name() -> None:
+    routes = Routes(reaching.push_routes(("fcm", "apns")))
+    found = routes.of("push", "otp", "apns:abc")
+    assert found is not None
+    assert list(found.providers) == ["apns"]
+    assert routes.of("push", "otp", "webpush:{}") is None
+    sandbox = Routes(reaching.push_routes(("sandbox",))).of("push", "otp", "webpush:{}")
+    assert sandbox is not None
+    assert list(sandbox.providers) == ["sandbox"]

@@ -83,6 +83,10 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "MAIL_FROM": ("Chapar <noreply@example.ir>",) * 2,
     "DKIM_KEY_FILE": ("/run/secrets/dkim.pem", Path("/run/secrets/dkim.pem")),
     "DKIM_SELECTOR": ("mail2026",) * 2,
+    "PUSH_PROVIDER": ("fcm", ("fcm",)),
+    "PUSH_PROXY": ("http://u:p@10.0.0.7:3128",) * 2,
+    "FCM_ACCOUNT_FILE": ("/run/secrets/fcm.json", Path("/run/secrets/fcm.json")),
+    "FCM_URL": ("http://127.0.0.1:8000",) * 2,
     "SITE_DOMAIN": ("chapar.example.ir", "chapar.example.ir"),
     "IDENTITY_URL": ("https://registry.example.ir/api",) * 2,
     "IDENTITY_TOKEN": TEXT,
@@ -193,6 +197,9 @@ REFUSES: Mapping[str, tuple[str, ...]] = {
     "EMAIL_PROVIDER": ("sendmail",),
     "SMTP_URL": ("http://hidden", "smtp://hidden:port"),
     "DKIM_SELECTOR": ("a b",),
+    "PUSH_PROVIDER": ("nobody", "sandbox,fcm", "fcm,fcm", ","),
+    "PUSH_PROXY": ("socks5://hidden",),
+    "FCM_URL": ("fcm.googleapis.com",),
     "IDENTITY_URL": ("registry.example.ir",),
     "COMPLAINT_DAYS": ("0", "11"),
     "HANDOVER_PATIENCE": ("0", "two minutes"),
@@ -251,6 +258,7 @@ COMPANIONS = {
     "SMS_PROVIDER": {"KAVENEGAR_KEY": "k"},
     "SMS_INBOUND_EVERY": {"KAVENEGAR_KEY": "k", "SMS_LINES": "10004346"},
     "VOICE_PROVIDER": {"KAVENEGAR_KEY": "k"},
+    "PUSH_PROVIDER": {"FCM_ACCOUNT_FILE": "fcm.json"},
     "EMAIL_PROVIDER": {"SMTP_URL": "smtp://localhost", "MAIL_FROM": "noreply@example.ir"},
 }
 

@@ -79,11 +79,18 @@ class Exchange:
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
         return await self._ask("GET", path, params=query)
 
-    async def post(self, path: str, *, form: Mapping[str, str] | None = None, json: Any = None) -> Answer:
+    async def post(
+        self,
+        path: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """A form, or else JSON."""
         if form is not None:
-            return await self._ask("POST", path, data=form)
-        headers = {"Content-Type": "application/json; charset=utf-8"}
+            return await self._ask("POST", path, headers=headers, data=form)
+        headers = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
         return await self._ask("POST", path, data=msgspec.json.encode(json), headers=headers)
 
     def redacted(self, what: object) -> str:
