@@ -13,15 +13,18 @@ from aiohttp import web
 
 from api import doors
 from api.access import Guard
+from api.costs import Costs
 from api.kavenegar import Kavenegar
 from api.limits import Limits
 from api.messages import Messages
+from api.templates import Templates
 from api.verifications import Verifications
 from house import House, Refused, cancel, house, kept, now
 from records.limits import RedisBuckets
 from records.unit import Unavailable
 from services.accounts import SCOPES, Accounts, BadAccount
 from services.business_codes import BusinessCodes
+from services.business_templates import BusinessTemplates
 from services.received import Inbound
 from services.submissions import Submissions
 from settings import Settings
@@ -63,8 +66,17 @@ class Api:
         )
         codes = BusinessCodes(verification=home.services.verification, vault=home.vault)
         verifications = Verifications(codes=codes, committer=home.committer, clock=now)
-        app.add_routes(Kavenegar(submissions=self.submissions, guard=guard, clock=now).routes())
-        app.add_subapp(doors.PREFIX, doors.application(guard, messages, verifications, home.languages))
+        kept_texts = BusinessTemplates(
+            database=home.database, committer=home.committer, plain=home.languages["en"]
+        )
+        templates = Templates(templates=kept_texts, messages=messages, clock=now)
+        vendor = Kavenegar(submissions=self.submissions, guard=guard, templates=kept_texts, clock=now)
+        app.add_routes(vendor.routes())
+        costs = Costs(tariffs=home.services.tariffs, submissions=self.submissions, clock=now)
+        app.add_subapp(
+            doors.PREFIX,
+            doors.application(guard, messages, templates, costs, verifications, home.languages),
+        )
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:

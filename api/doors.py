@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from api.access import Guard
+from api.costs import Costs
 from api.messages import Messages
 from api.openapi import document
 from api.operations import OPERATIONS, rules
 from api.problems import middleware
+from api.templates import Templates
 from api.verifications import Verifications
 from engine.turn import Language
 from web.access import Handler, Public, guarded
@@ -20,7 +22,12 @@ PREFIX = "/api"
 
 
 def application(
-    guard: Guard, messages: Messages, verifications: Verifications, languages: Mapping[str, Language]
+    guard: Guard,
+    messages: Messages,
+    templates: Templates,
+    costs: Costs,
+    verifications: Verifications,
+    languages: Mapping[str, Language],
 ) -> web.Application:
     """Everything below ``/api``; what goes wrong there is told as the API tells it."""
     handlers: Mapping[str, Handler] = {
@@ -29,6 +36,12 @@ def application(
         "getMessage": messages.get,
         "cancelMessage": messages.cancel,
         "listInbound": messages.inbound,
+        "listTemplates": templates.list,
+        "getTemplate": templates.get,
+        "putTemplate": templates.put,
+        "sendTemplate": templates.send,
+        "estimateCost": costs.estimate,
+        "getUsage": costs.usage,
         "startVerification": verifications.start,
         "checkVerification": verifications.check,
     }

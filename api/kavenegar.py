@@ -8,7 +8,9 @@ has and we have not is answered 404; a message goes from the account's own lines
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,11 +20,12 @@ from aiohttp import web
 
 from api import body
 from api.access import HOLDER, ApiKey, Guard, in_path
-from api.models import DAYS_AHEAD, MOST_MESSAGES, MOST_PARTS
+from api.models import DAYS_AHEAD, MOST_MESSAGES, MOST_PARTS, TEMPLATE_NAME
 from api.problems import Problem
 from engine.alphabet import parts
 from records.unit import Unavailable
 from services.accounts import Holder
+from services.business_templates import BusinessTemplates, Unfilled
 from services.submissions import Draft, Once, OtherRequest, Submissions, Taken
 from services.tariff_file import line_of
 from services.verification import BadNumber, e164
@@ -30,6 +33,9 @@ from web.access import Handler, Public, guarded
 
 MOST_STATUSES = 500
 LIFE = timedelta(days=2)
+CODE_LIFE = timedelta(minutes=5)  # A code that comes later is of no use.
+TOKENS = ("token", "token2", "token3", "token10", "token20")
+MOST_TOKEN = 100
 AHEAD = timedelta(days=DAYS_AHEAD)
 
 # What each of our problems is there, and in its words.
@@ -50,6 +56,8 @@ SENDER = (412, "ارسال کننده نامعتبر است")
 LENGTH = (413, "پیام خالی است و یا طول پیام بیش از حد مجاز می‌باشد")
 MANY = (414, "حجم درخواست بیشتر از حد مجاز است")
 DATE = (417, "تاریخ ارسال اشتباه است و فرمت آن صحیح نمی‌باشد")
+TEMPLATE = (424, "الگوی مورد نظر پیدا نشد")
+TOKEN = (431, "ساختار کد صحیح نمی‌باشد")
 SIZES = (419, "طول آرایه متن و گیرنده و فرستنده هم اندازه نیست")
 LOCAL = (400, "شناسه محلی با درخواست دیگری آمده است")
 
@@ -80,9 +88,17 @@ class Refused(Exception):
 
 
 class Kavenegar:
-    def __init__(self, *, submissions: Submissions, guard: Guard, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        submissions: Submissions,
+        guard: Guard,
+        templates: BusinessTemplates,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._submissions = submissions
         self._guard = guard
+        self._templates = templates
         self._clock = clock
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -92,6 +108,7 @@ class Kavenegar:
             ("sms/send", "send", self.send),
             ("sms/sendarray", "send", self.send_array),
             ("sms/status", "read", self.status),
+            ("verify/lookup", "verify", self.lookup),
         ):
             rule = ApiKey((("GET", scope), ("POST", scope)), in_path)
             behind = told(self._guard.keyed(handler, rule))
@@ -134,6 +151,32 @@ class Kavenegar:
             status, text = UNKNOWN if sent is None else SHOWN[sent.status]
             entries.append({"messageid": int(number), "status": status, "statustext": text})
         return reply(entries)
+
+    async def lookup(self, request: web.Request) -> web.Response:
+        """A code by one of the account's templates; its placeholders are named as the vendor's fields."""
+        form = await given(request)
+        values = {name: form[name] for name in TOKENS if form.get(name)}
+        if not form.get("receptor") or not form.get("template") or not values:
+            raise Refused(PARAMETERS)
+        if any(len(value) > MOST_TOKEN or not value.isprintable() for value in values.values()):
+            raise Refused(TOKEN)
+        holder, now = request[HOLDER], self._clock()
+        if not re.fullmatch(TEMPLATE_NAME.strip("^$"), form["template"]):
+            raise Refused(TEMPLATE)
+        version = await self._templates.find(holder, form["template"])
+        if version is None:
+            raise Refused(TEMPLATE)
+        try:
+            text = self._templates.filled(version, values)
+        except Unfilled:
+            raise Refused(TOKEN) from None
+        made = draft(holder, form["receptor"], "", text, None)
+        channel = "voice" if form.get("type") == "call" else "sms"
+        made = replace(made, channel=channel, klass="otp", lifetime=CODE_LIFE)
+        answer, _again = await self._submissions.submit(
+            holder, [made], now, lambda taken: json.dumps([entry(taken[0], made, now, None)]), None, 200
+        )
+        return reply(json.loads(answer.body))
 
     async def _send(
         self,

@@ -58,16 +58,26 @@ class Messages:
         self._clock = clock
 
     async def send(self, request: web.Request) -> web.Response:
-        holder = request[HOLDER]
         key = body.idempotency_key(request)
         asked, raw = await body.json_body(request, models.SendRequest)
-        await self._guard.take(request, len(asked.messages) - 1)
-        now = self._clock()
-        drafts = self._drafts(holder, asked.messages, now)
+        return await self.submit(request, key, b"messages " + raw, asked.messages, "messages")
+
+    async def submit(
+        self,
+        request: web.Request,
+        key: str | None,
+        request_is: bytes,
+        messages: Sequence[models.Message],
+        field: str,
+    ) -> web.Response:
+        """Takes over the messages that stand in this field of the body; ``request_is`` is all that was asked
+        for."""
+        holder, now = request[HOLDER], self._clock()
+        await self._guard.take(request, len(messages) - 1)
+        drafts = self._drafts(holder, messages, now, field)
+        once = None if key is None else Once(key, request_is)
         try:
-            answer, again = await self._submissions.submit(
-                holder, drafts, now, _taken, None if key is None else Once(key, b"messages " + raw)
-            )
+            answer, again = await self._submissions.submit(holder, drafts, now, _taken, once)
         except OtherRequest:
             raise Problem("other-request") from None
         response = answered(answer.body, answer.status)
@@ -140,14 +150,16 @@ class Messages:
             "finished_at": sent.finished_at,
         }
 
-    def _drafts(self, holder: Holder, messages: Sequence[models.Message], now: datetime) -> Sequence[Draft]:
+    def _drafts(
+        self, holder: Holder, messages: Sequence[models.Message], now: datetime, field: str
+    ) -> Sequence[Draft]:
         """What the outbox is to take; a ``Problem`` that names every field that only we can know is wrong."""
         wrong: list[Wrong] = []
         drafts: list[Draft] = []
         own = {line_of(line): line for line in holder.lines}
         latest = now + timedelta(days=models.DAYS_AHEAD)
         for place, message in enumerate(messages):
-            at = ("messages", place)
+            at = (field, place)
             route = self._routes.get(message.channel)
             if route is None:
                 wrong.append(Wrong(pointer(*at, "channel"), "channel"))

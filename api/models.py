@@ -6,6 +6,7 @@ JSON is read strictly: a number is no text, and a field that is not known is an 
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -15,10 +16,12 @@ MOST_MESSAGES = 1_000
 MOST_PARTS = 10
 DAYS_AHEAD = 90
 DAY = 86_400
+MOST_DAYS = 31
 
 _NUMBER = r"^(\+[1-9][0-9]{6,14}|(0098|0)?9([139][0-9]|0[0-5]|2[0-3])[0-9]{7})$"
 # Control characters have no place in a message, but for tabs and ends of lines.
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
+TEMPLATE_NAME = r"^[A-Za-z0-9_-]{1,64}$"
 _CURSOR = r"^[A-Za-z0-9_-]{22}$"
 
 Number = Annotated[
@@ -41,11 +44,23 @@ Channel = Literal["sms", "voice", "email", "telegram", "bale"]
 Status = Literal["queued", "sending", "sent", "delivered", "failed", "blocked", "expired", "cancelled"]
 
 
+def _plain_number(value: Any) -> Any:
+    """Of a query all is text; Python would read more as a number than JSON Schema does."""
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,4}", value) else value
+
+
+def _plain_date(value: Any) -> Any:
+    """A day as the query has it, and in no other form that Python would take."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        return date.fromisoformat(value)
+    return value
+
+
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
 
 
-class _Message(Model):
+class _Timing(Model):
     klass: Literal["service", "bulk"] = Field(
         default="service",
         alias="class",
@@ -61,6 +76,9 @@ class _Message(Model):
         le=7 * DAY,
         description="Seconds after which it is not sent any more, from when it is due.",
     )
+
+
+class _Message(_Timing):
     reference: Reference | None = None
 
 
@@ -103,6 +121,83 @@ class SendRequest(Model):
     """Messages to send: all of them are taken over, or none."""
 
     messages: list[Message] = Field(min_length=1, max_length=MOST_MESSAGES)
+
+
+class TemplateText(Model):
+    text: str = Field(
+        min_length=1,
+        max_length=2_000,
+        pattern=_TEXT,
+        description="{name} is filled for each message; {{ and }} are braces.",
+        examples=["سلام {name}، سفارش {order} ارسال شد."],
+    )
+
+
+class Template(Model):
+    name: str
+    version: int
+    text: str
+    placeholders: list[str]
+    created_at: AwareDatetime
+
+
+class TemplateList(Model):
+    items: list[Template]
+    next: str | None = Field(description="`after` of the next page; null on the last one.")
+
+
+class TemplateQuery(Model):
+    limit: Annotated[int, BeforeValidator(_plain_number)] = Field(default=50, ge=1, le=100)
+    after: str | None = Field(default=None, pattern=TEMPLATE_NAME, description="`next` of the page before.")
+
+
+class Recipient(Model):
+    to: Number
+    values: dict[str, Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]] = Field(
+        default={}, max_length=50, description="One for each placeholder, by its name."
+    )
+    reference: Reference | None = None
+
+
+class TemplateSend(_Timing):
+    """SMS by a template: all of them are taken over, or none."""
+
+    version: int | None = Field(default=None, ge=1, le=2**31 - 1, description="The last one without it.")
+    line: str | None = Field(default=None, pattern="^[0-9]{3,20}$")
+    recipients: list[Recipient] = Field(min_length=1, max_length=MOST_MESSAGES)
+
+
+class EstimateRequest(Model):
+    channel: Literal["sms"] = "sms"
+    klass: Literal["service", "bulk"] = Field(default="service", alias="class")
+    to: list[Number] = Field(min_length=1, max_length=MOST_MESSAGES)
+    text: str = Field(min_length=1, max_length=2_000, pattern=_TEXT)
+
+
+class Estimated(Model):
+    parts: int = Field(description="Of each message.")
+    cost: int = Field(description="Rial, of all messages together.")
+    unpriced: int = Field(description="Recipients that no tariff is for; `cost` is without them.")
+
+
+class UsageQuery(Model):
+    since: Annotated[date, BeforeValidator(_plain_date)] = Field(description="The first day (UTC).")
+    until: Annotated[date, BeforeValidator(_plain_date)] = Field(
+        description=f"The last day; at most {MOST_DAYS} days."
+    )
+
+
+class UsageRow(Model):
+    day: date
+    channel: str
+    status: Status
+    messages: int
+    parts: int
+    cost: int
+
+
+class Usage(Model):
+    items: list[UsageRow]
 
 
 class TakenMessage(Model):
@@ -157,11 +252,6 @@ class InboundMessage(Model):
 class InboundPage(Model):
     items: list[InboundMessage] = Field(description="A page may be empty and not be the last one.")
     next: str | None
-
-
-def _plain_number(value: Any) -> Any:
-    """Of a query all is text; Python would read more as a number than JSON Schema does."""
-    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,4}", value) else value
 
 
 class PageQuery(Model):

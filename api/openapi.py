@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from api.models import ProblemBody
+from api.models import TEMPLATE_NAME, ProblemBody
 from api.operations import OPERATIONS, Operation
 from api.problems import CONTENT_TYPE, KINDS
 
@@ -18,7 +18,12 @@ ONCE = ("bad-header", "other-request")
 VERSION = "1.0"
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
-_IDS = {"/v1/messages/{id}": {"type": "string", "format": "uuid"}}
+_NAME = {"type": "string", "pattern": TEMPLATE_NAME}
+_PARTS: Mapping[str, Mapping[str, Any]] = {
+    "/v1/messages/{id}": {"type": "string", "format": "uuid"},
+    "/v1/templates/{name}": _NAME,
+    "/v1/templates/{name}/messages": _NAME,
+}
 _RATES = {
     "RateLimit-Limit": "Messages that a key may send at once after silence.",
     "RateLimit-Remaining": "How many are left; only where this server alone knows.",
@@ -78,14 +83,15 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _parameters(operation: Operation) -> Iterable[dict[str, Any]]:
     for name in _PARAMETER.findall(operation.path):
-        schema = _IDS.get(operation.path, {"type": "string", "minLength": 1, "maxLength": 512})
+        schema = _PARTS.get(operation.path, {"type": "string", "minLength": 1, "maxLength": 512})
         yield {"name": name, "in": "path", "required": True, "schema": schema}
     if operation.query is not None:
-        for name, schema in operation.query.model_json_schema()["properties"].items():
+        made = operation.query.model_json_schema()
+        for name, schema in made["properties"].items():
             # In a query there is no null: a parameter that may be null may be left out.
             choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
             plain = choices[0] if choices else schema
-            yield {"name": name, "in": "query", "required": False, "schema": plain}
+            yield {"name": name, "in": "query", "required": name in made.get("required", ()), "schema": plain}
     if operation.once:
         yield {
             "name": "Idempotency-Key",

@@ -5,12 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    delete,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+    update,
+)
 
 from records.database import Database
+from records.ids import least_id
 from records.tables import account_answers, account_messages, attempts, outbox
 from records.unit import Unit
 
@@ -51,6 +62,24 @@ class Answer:
     digest: bytes
     status: int
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Messages of a day, a channel and a status together; ``cost`` in rial."""
+
+    day: date
+    channel: str
+    status: str
+    messages: int
+    parts: int
+    cost: int
+
+
+_DAY: ColumnElement[int] = literal_column(
+    "86400000000"
+)  # Microseconds; not a parameter, so that a group is what is selected.
+_EPOCH = date(1970, 1, 1)
 
 
 def add(unit: Unit, message: bytes, account: bytes, sandbox: bool, reference: str | None) -> None:
@@ -104,6 +133,33 @@ async def history(database: Database, id: bytes) -> Sequence[Step]:
         .order_by(attempts.c.id)
     )
     return [Step(*row) for row in rows]
+
+
+async def usage(
+    database: Database, account: bytes, sandbox: bool, since: datetime, until: datetime
+) -> Sequence[Used]:
+    """What the account sent from then until before then, by day (in UTC), channel and status."""
+    day = type_coerce(outbox.c.created_at, BigInteger).op("/")(_DAY)
+    mine = account_messages.c
+    statement = (
+        select(
+            day,
+            outbox.c.channel,
+            outbox.c.status,
+            func.count(),
+            func.coalesce(func.sum(outbox.c.parts), 0),
+            func.coalesce(func.sum(outbox.c.cost), 0),
+        )
+        .join(outbox, outbox.c.id == mine.message)
+        .where(mine.account == account, mine.sandbox == sandbox)
+        .where(mine.message >= least_id(since), mine.message < least_id(until))
+        .group_by(day, outbox.c.channel, outbox.c.status)
+        .order_by(day, outbox.c.channel, outbox.c.status)
+    )
+    return [
+        Used(_EPOCH + timedelta(days=int(number)), channel, status, *map(int, sums))
+        for number, channel, status, *sums in await database.read(statement)
+    ]
 
 
 def cancel(unit: Unit, id: bytes, now: datetime) -> None:

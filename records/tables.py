@@ -668,3 +668,14 @@ account_answers = Table(
     Column("body", Text, nullable=False),
     Column("created_at", Instant, nullable=False, index=True),
 )
+
+# Texts with placeholders (``engine.template``) by which businesses send. A version is never changed.
+account_templates = Table(
+    "account_templates",
+    metadata,
+    Column("account", Id, ForeignKey("accounts.id"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)

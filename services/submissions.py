@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from records import account_messages as records
-from records.account_messages import Answer, Sent, Step
+from records.account_messages import Answer, Sent, Step, Used
 from records.changes import place
 from records.committer import Committer
 from records.database import Database
@@ -195,6 +195,10 @@ class Submissions:
         return await records.page(
             self._database, holder.account, holder.sandbox, before=before, most=most, reference=reference
         )
+
+    async def usage(self, holder: Holder, since: datetime, until: datetime) -> Sequence[Used]:
+        """What the account sent from then until before then. Raises ``Unavailable``."""
+        return await records.usage(self._database, holder.account, holder.sandbox, since, until)
 
     async def cancel(self, holder: Holder, id: bytes, now: datetime) -> bool | None:
         """Whether the message could be cancelled; None where the account has none of this id. One that is

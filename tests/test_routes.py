@@ -91,11 +91,17 @@ async def test_the_embedded_default_is_open_to_this_machine(tmp_path: Path) -> N
             f"/v1/{{key}}/sms/{method}.json": ApiKey((("GET", scope), ("POST", scope)), in_path)
             for method, scope in (("send", "send"), ("sendarray", "send"), ("status", "read"))
         },
+        "/v1/{key}/verify/lookup.json": ApiKey((("GET", "verify"), ("POST", "verify")), in_path),
         "/v1/{key}/{scope}/{method}.json": Public(),
         "/api/openapi.json": Public(),
         "/api/v1/messages": ApiKey((("POST", "send"), ("GET", "read"))),
         "/api/v1/messages/{id}": ApiKey((("GET", "read"), ("DELETE", "send"))),
         "/api/v1/inbound": ApiKey((("GET", "read"),)),
+        "/api/v1/templates": ApiKey((("GET", "read"),)),
+        "/api/v1/templates/{name}": ApiKey((("GET", "read"), ("PUT", "send"))),
+        "/api/v1/templates/{name}/messages": ApiKey((("POST", "send"),)),
+        "/api/v1/estimates": ApiKey((("POST", "read"),)),
+        "/api/v1/usage": ApiKey((("GET", "read"),)),
         "/api/v1/verifications": ApiKey((("POST", "verify"),)),
         "/api/v1/verifications/{id}/check": ApiKey((("POST", "verify"),)),
     }

@@ -137,3 +137,20 @@ async def test_keys_in_paths_are_asked_for_and_not_logged(
     said = "".join(capfd.readouterr())
     for key in (business.token, read.token, outside.token):
         assert key.rpartition("_")[2] not in said
+
+
+async def test_a_code_by_a_template(business: Business, sdk: Sdk) -> None:
+    await business.ask("PUT", "/templates/login", {"text": "کد {token} برای {token2}"})
+    params = {"receptor": "09121234567", "template": "login", "token": "123456", "token2": "ورود"}
+    [entry] = await asyncio.to_thread(sdk.verify_lookup, params)
+    assert entry["message"] == "کد 123456 برای ورود"
+    [row] = await rows(business)
+    assert (row._mapping["class"], int(row.tracking)) == ("otp", entry["messageid"])
+    assert (row.expires_at - row.due_at).total_seconds() == 300
+    assert await refusal(sdk.verify_lookup, params | {"template": "none"}) == "424"
+    assert await refusal(sdk.verify_lookup, params | {"template": "a\x00b"}) == "424"
+    assert await refusal(sdk.verify_lookup, params | {"token3": "x"}) == "431"
+    assert await refusal(sdk.verify_lookup, params | {"token2": "a\nb"}) == "431"
+    assert await refusal(sdk.verify_lookup, {"receptor": "09121234567"}) == "400"
+    sdk.apikey = (await business.key(scopes=["send"])).token
+    assert await refusal(sdk.verify_lookup, params) == "407"
