@@ -335,7 +335,7 @@ def test_nothing_set_is_the_embedded_default() -> None:
     assert found.database == "sqlite:///var/chapar.sqlite3"
     assert found.key_path == Path("var/keys.json")
     assert found.dispatches
-    assert found.sandboxed == ("sms", "voice", "email")
+    assert found.sandboxed == ("sms", "voice", "email", "push")
     assert (found.host, found.port) == ("127.0.0.1", 8080)
     assert found.sources == {}
     assert {source for _name, _value, source, _meaning in describe(found)} == {"default"}
@@ -354,8 +354,10 @@ def test_beyond_the_default() -> None:
 def test_channels_leave_the_sandbox_one_by_one() -> None:
     kavenegar = {"SMS_PROVIDER": "kavenegar", "KAVENEGAR_KEY": "k"}
     smtp = {"EMAIL_PROVIDER": "smtp", "SMTP_URL": "smtp://mail", "MAIL_FROM": "noreply@example.ir"}
-    assert load(kavenegar).sandboxed == ("voice", "email")
-    assert load(kavenegar | smtp).sandboxed == ("voice",)
+    fcm = {"PUSH_PROVIDER": "fcm", "FCM_ACCOUNT_FILE": "fcm.json"}
+    assert load(kavenegar).sandboxed == ("voice", "email", "push")
+    assert load(kavenegar | smtp).sandboxed == ("voice", "push")
+    assert load(kavenegar | smtp | fcm).sandboxed == ("voice",)
 
 
 @pytest.mark.parametrize(
