@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from dispatch.provider import Provider
 from dispatch.providers.push.fcm import Fcm, read_account
+from dispatch.providers.push.guard import guarded
+from dispatch.providers.push.webpush import WebPush, vapid_key
 from dispatch.providers.sandbox import Sandbox
 from dispatch.providers.sms.kavenegar_api import Api
 from dispatch.providers.voice.ippanel import IpPanelCalls
@@ -38,6 +40,8 @@ def provider(channel: str, name: str, home: House) -> tuple[Provider, Close]:
             return calls, _nothing
         case "push", "fcm":
             return fcm(home), _nothing
+        case "push", "webpush":
+            return webpush(home)
         case _:
             raise SettingError(f"ROUTES_FILE: there is no provider {name} of {channel}")
 
@@ -60,6 +64,24 @@ def fcm(home: House) -> Fcm:
     except ValueError as error:
         raise SettingError(f"FCM_ACCOUNT_FILE: {file} is not {error}") from None
     return Fcm(home.http, account, clock=now, url=settings.fcm_url, proxy=settings.push_proxy)
+
+
+def webpush(home: House) -> tuple[WebPush, Close]:
+    """Where there is a proxy on the way it is the proxy that resolves names, and that itself is at a private
+    address: only the list of push services stands before it then."""
+    settings, file = home.settings, home.settings.webpush_key_file
+    if file is None or not settings.webpush_contact:
+        raise SettingError("WEBPUSH_KEY_FILE, WEBPUSH_CONTACT: are empty, but a route names webpush")
+    proxy = settings.push_proxy
+    try:
+        key = vapid_key(file.read_bytes())
+    except OSError as error:
+        raise SettingError(f"WEBPUSH_KEY_FILE: {file}: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingError(f"WEBPUSH_KEY_FILE: {file} is not {error}") from None
+    http = home.http if proxy else guarded()
+    made = WebPush(http, key, settings.webpush_contact, clock=now, proxy=proxy)
+    return made, _nothing if proxy else http.close
 
 
 async def _nothing() -> None:

@@ -33,7 +33,7 @@ SMS_PROVIDERS = ("sandbox", "kavenegar", "smsir", "melipayamak", "ippanel", "mag
 
 VOICE_PROVIDERS = ("sandbox", "kavenegar-call", "ippanel-call")
 
-PUSH_PROVIDERS = ("sandbox", "fcm")
+PUSH_PROVIDERS = ("sandbox", "fcm", "webpush")
 
 SMPP_VENDORS = ("standard", "6d", "mica", "tata", "cbs", "number")
 
@@ -421,6 +421,14 @@ class Settings:
         None, Path, "file of Firebase's service account, as its console gives it out"
     )
     fcm_url: str = setting("https://fcm.googleapis.com", _url("http", "https"), "where FCM answers")
+    webpush_key_file: Path | None = setting(
+        None, Path, "private key (PEM, P-256) whose public half browsers subscribe to (VAPID)"
+    )
+    webpush_contact: str = setting(
+        "",
+        _url("mailto", "https"),
+        "by which push services of browsers reach us, such as mailto:push@example.ir",
+    )
 
     site_domain: str = setting("localhost", _text, "domain in the last line of a code's SMS (WebOTP)")
     identity_url: str = setting("", _url("http", "https"), "look-up of national ID and number (Shahkar)")
@@ -614,7 +622,10 @@ VOICE_NEEDS: Mapping[str, tuple[str, ...]] = {
     "ippanel-call": ("ippanel_key",),
 }
 
-PUSH_NEEDS: Mapping[str, tuple[str, ...]] = {"fcm": ("fcm_account_file",)}
+PUSH_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "fcm": ("fcm_account_file",),
+    "webpush": ("webpush_key_file", "webpush_contact"),
+}
 
 
 def _check(settings: Settings) -> None:

@@ -16,6 +16,7 @@ from dispatch.routes import Routes
 from house import house
 from settings import SettingError
 from tests.dispatch.test_fcm import PEM
+from tests.dispatch.test_webpush import PEM as VAPID
 
 VOICE: Mapping[str, dict[str, str]] = {
     "sandbox": {},
@@ -62,6 +63,30 @@ async def test_fcm_is_made_from_its_settings(tmp_path: Path) -> None:
         assert (provider.name, provider.channel) == ("fcm", "push")
     with pytest.raises(SettingError, match="FCM_ACCOUNT_FILE: is empty, but PUSH_PROVIDER=fcm needs it"):
         settings.load({"PUSH_PROVIDER": "fcm"})
+
+
+@pytest.mark.parametrize("proxy", ["", "http://127.0.0.1:3128"])
+async def test_web_push_is_made_from_its_settings(tmp_path: Path, proxy: str) -> None:
+    file = tmp_path / "vapid.pem"
+    file.write_bytes(VAPID)
+    given = {
+        "DATA_DIR": str(tmp_path),
+        "PUSH_PROVIDER": "webpush",
+        "PUSH_PROXY": proxy,
+        "WEBPUSH_KEY_FILE": str(file),
+        "WEBPUSH_CONTACT": "mailto:push@example.ir",
+    }
+    async with house(settings.load(given)) as home:
+        provider, close = reaching.provider("push", "webpush", home)
+        assert (provider.name, provider.channel) == ("webpush", "push")
+        await close()
+        assert not home.http.closed
+        file.write_text(PEM)
+        with pytest.raises(SettingError, match=r"WEBPUSH_KEY_FILE: .* is not a private key on P-256"):
+            reaching.provider("push", "webpush", home)
+    for name in ("WEBPUSH_KEY_FILE", "WEBPUSH_CONTACT"):
+        with pytest.raises(SettingError, match=f"{name}: is empty, but PUSH_PROVIDER=webpush needs it"):
+            settings.load({key: value for key, value in given.items() if key != name})
 
 
 def test_each_service_of_push_has_the_addresses_of_its_name() -> None:

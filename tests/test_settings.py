@@ -87,6 +87,8 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "PUSH_PROXY": ("http://u:p@10.0.0.7:3128",) * 2,
     "FCM_ACCOUNT_FILE": ("/run/secrets/fcm.json", Path("/run/secrets/fcm.json")),
     "FCM_URL": ("http://127.0.0.1:8000",) * 2,
+    "WEBPUSH_KEY_FILE": ("/run/secrets/vapid.pem", Path("/run/secrets/vapid.pem")),
+    "WEBPUSH_CONTACT": ("mailto:push@example.ir",) * 2,
     "SITE_DOMAIN": ("chapar.example.ir", "chapar.example.ir"),
     "IDENTITY_URL": ("https://registry.example.ir/api",) * 2,
     "IDENTITY_TOKEN": TEXT,
@@ -200,6 +202,7 @@ REFUSES: Mapping[str, tuple[str, ...]] = {
     "PUSH_PROVIDER": ("nobody", "sandbox,fcm", "fcm,fcm", ","),
     "PUSH_PROXY": ("socks5://hidden",),
     "FCM_URL": ("fcm.googleapis.com",),
+    "WEBPUSH_CONTACT": ("push@example.ir",),
     "IDENTITY_URL": ("registry.example.ir",),
     "COMPLAINT_DAYS": ("0", "11"),
     "HANDOVER_PATIENCE": ("0", "two minutes"),
@@ -441,6 +444,7 @@ def test_what_holds_a_password_is_a_secret() -> None:
         "SMS_INBOUND_SECRET",
         "RECEIPTS_SECRET",
         "SMTP_URL",
+        "PUSH_PROXY",
         "IDENTITY_TOKEN",
     }
     assert secrets(RouteSettings) == ["SECRET"]

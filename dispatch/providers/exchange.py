@@ -93,6 +93,10 @@ class Exchange:
         headers = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
         return await self._ask("POST", path, data=msgspec.json.encode(json), headers=headers)
 
+    async def send(self, path: str, body: bytes, kind: str, headers: Mapping[str, str]) -> Answer:
+        """Posts octets of a media type."""
+        return await self._ask("POST", path, headers={"Content-Type": kind, **headers}, data=body)
+
     def redacted(self, what: object) -> str:
         """Words, or an error with its kind, short and without the secrets."""
         words = what if isinstance(what, str) else f"{type(what).__name__}: {what}"
