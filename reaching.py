@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from dispatch.provider import Provider
+from dispatch.providers.push.apns import Apns
 from dispatch.providers.push.fcm import Fcm, read_account
 from dispatch.providers.push.guard import guarded
-from dispatch.providers.push.webpush import WebPush, vapid_key
+from dispatch.providers.push.jwt import read_p256_key
+from dispatch.providers.push.webpush import WebPush
 from dispatch.providers.sandbox import Sandbox
 from dispatch.providers.sms.kavenegar_api import Api
 from dispatch.providers.voice.ippanel import IpPanelCalls
@@ -42,6 +47,9 @@ def provider(channel: str, name: str, home: House) -> tuple[Provider, Close]:
             return fcm(home), _nothing
         case "push", "webpush":
             return webpush(home)
+        case "push", "apns":
+            made = apns(home)
+            return made, made.close
         case _:
             raise SettingError(f"ROUTES_FILE: there is no provider {name} of {channel}")
 
@@ -73,15 +81,34 @@ def webpush(home: House) -> tuple[WebPush, Close]:
     if file is None or not settings.webpush_contact:
         raise SettingError("WEBPUSH_KEY_FILE, WEBPUSH_CONTACT: are empty, but a route names webpush")
     proxy = settings.push_proxy
-    try:
-        key = vapid_key(file.read_bytes())
-    except OSError as error:
-        raise SettingError(f"WEBPUSH_KEY_FILE: {file}: {error.strerror}") from None
-    except ValueError as error:
-        raise SettingError(f"WEBPUSH_KEY_FILE: {file} is not {error}") from None
+    key = p256_key("WEBPUSH_KEY_FILE", file)
     http = home.http if proxy else guarded()
     made = WebPush(http, key, settings.webpush_contact, clock=now, proxy=proxy)
     return made, _nothing if proxy else http.close
+
+
+def apns(home: House) -> Apns:
+    settings, file = home.settings, home.settings.apns_key_file
+    if file is None:
+        raise SettingError("APNS_KEY_FILE: is empty, but a route names apns")
+    return Apns(
+        p256_key("APNS_KEY_FILE", file),
+        settings.apns_key_id,
+        settings.apns_team,
+        settings.apns_topic,
+        clock=now,
+        url=settings.apns_url,
+        proxy=settings.push_proxy,
+    )
+
+
+def p256_key(setting: str, file: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        return read_p256_key(file.read_bytes())
+    except OSError as error:
+        raise SettingError(f"{setting}: {file}: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingError(f"{setting}: {file} is not {error}") from None
 
 
 async def _nothing() -> None:

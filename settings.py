@@ -33,7 +33,7 @@ SMS_PROVIDERS = ("sandbox", "kavenegar", "smsir", "melipayamak", "ippanel", "mag
 
 VOICE_PROVIDERS = ("sandbox", "kavenegar-call", "ippanel-call")
 
-PUSH_PROVIDERS = ("sandbox", "fcm", "webpush")
+PUSH_PROVIDERS = ("sandbox", "fcm", "webpush", "apns")
 
 SMPP_VENDORS = ("standard", "6d", "mica", "tata", "cbs", "number")
 
@@ -421,6 +421,13 @@ class Settings:
         None, Path, "file of Firebase's service account, as its console gives it out"
     )
     fcm_url: str = setting("https://fcm.googleapis.com", _url("http", "https"), "where FCM answers")
+    apns_key_file: Path | None = setting(None, Path, "key for APNs (.p8), as Apple gives it out")
+    apns_key_id: str = setting("", _name, "what Apple calls that key")
+    apns_team: str = setting("", _name, "id of the developer's team")
+    apns_topic: str = setting("", _text, "bundle id of the app")
+    apns_url: str = setting(
+        "https://api.push.apple.com", _url("https"), "where APNs answers; apps under development have another"
+    )
     webpush_key_file: Path | None = setting(
         None, Path, "private key (PEM, P-256) whose public half browsers subscribe to (VAPID)"
     )
@@ -625,6 +632,7 @@ VOICE_NEEDS: Mapping[str, tuple[str, ...]] = {
 PUSH_NEEDS: Mapping[str, tuple[str, ...]] = {
     "fcm": ("fcm_account_file",),
     "webpush": ("webpush_key_file", "webpush_contact"),
+    "apns": ("apns_key_file", "apns_key_id", "apns_team", "apns_topic"),
 }
 
 

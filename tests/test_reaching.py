@@ -89,6 +89,26 @@ async def test_web_push_is_made_from_its_settings(tmp_path: Path, proxy: str) ->
             settings.load({key: value for key, value in given.items() if key != name})
 
 
+async def test_apns_is_made_from_its_settings(tmp_path: Path) -> None:
+    file = tmp_path / "apns.p8"
+    file.write_bytes(VAPID)
+    given = {
+        "DATA_DIR": str(tmp_path),
+        "PUSH_PROVIDER": "apns",
+        "APNS_KEY_FILE": str(file),
+        "APNS_KEY_ID": "KEY1234567",
+        "APNS_TEAM": "TEAM123456",
+        "APNS_TOPIC": "ir.example.chapar",
+    }
+    async with house(settings.load(given)) as home:
+        provider, close = reaching.provider("push", "apns", home)
+        assert (provider.name, provider.channel) == ("apns", "push")
+        await close()
+        file.unlink()
+        with pytest.raises(SettingError, match=r"APNS_KEY_FILE: .*No such file"):
+            reaching.provider("push", "apns", home)
+
+
 def test_each_service_of_push_has_the_addresses_of_its_name() -> None:
     routes = Routes(reaching.push_routes(("fcm", "apns")))
     found = routes.of("push", "otp", "apns:abc")

@@ -35,8 +35,8 @@ from dispatch.errors import (
 )
 from dispatch.provider import Accepted, Outgoing
 from dispatch.providers.push.guard import Public, guarded, public
-from dispatch.providers.push.jwt import base64url
-from dispatch.providers.push.webpush import ERRORS, HOSTS, LONGEST, WebPush, vapid_key
+from dispatch.providers.push.jwt import base64url, read_p256_key
+from dispatch.providers.push.webpush import ERRORS, HOSTS, LONGEST, WebPush
 from tests import npm
 from tests.dispatch.vendors import outgoing
 from tests.running import free_port
@@ -63,7 +63,7 @@ def clock() -> Clock:
 def plain(http: ClientSession, clock: Clock) -> WebPush:
     """One that sends to a server of the test."""
     return WebPush(
-        http, vapid_key(PEM), CONTACT, clock=clock, hosts=("127.0.0.1", "localhost"), schemes=("http",)
+        http, read_p256_key(PEM), CONTACT, clock=clock, hosts=("127.0.0.1", "localhost"), schemes=("http",)
     )
 
 
@@ -211,7 +211,7 @@ async def test_refusals(plain: WebPush, clock: Clock, status: int, error: type[D
     ],
 )
 async def test_an_endpoint_that_is_not_asked(http: ClientSession, clock: Clock, endpoint: str) -> None:
-    strict = WebPush(http, vapid_key(PEM), CONTACT, clock=clock)
+    strict = WebPush(http, read_p256_key(PEM), CONTACT, clock=clock)
     (outcome,) = await strict.send([message(subscription(endpoint), clock)])
     assert type(outcome) is Rejected
 

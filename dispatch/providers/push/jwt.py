@@ -29,6 +29,14 @@ def read_key(pem: bytes) -> Key:
     raise ValueError("a private key of RSA or on P-256")
 
 
+def read_p256_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    """Raises ``ValueError`` for what is no private key on P-256."""
+    key = read_key(pem)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("a private key on P-256")
+    return key
+
+
 def signed(key: Key, claims: Mapping[str, Any], **header: str) -> str:
     algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
     head = msgspec.json.encode({"alg": algorithm, "typ": "JWT", **header})

@@ -27,7 +27,7 @@ from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Nobody, Rej
 from dispatch.provider import Accepted, Outcome, Outgoing
 from dispatch.providers.exchange import Exchange, one_by_one
 from dispatch.providers.push import names
-from dispatch.providers.push.jwt import base64url, read_key, signed
+from dispatch.providers.push.jwt import base64url, signed
 
 # Why a push was refused, by its HTTP status.
 ERRORS: Mapping[int, type[DispatchError]] = {
@@ -59,14 +59,6 @@ HOURS = timedelta(hours=12)  # How long a token of ours holds; 24 are the most (
 AT_ONCE = 64
 
 log = structlog.get_logger(__name__)
-
-
-def vapid_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
-    """Raises ``ValueError`` for what is no private key on P-256."""
-    key = read_key(pem)
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError("a private key on P-256")
-    return key
 
 
 class _Keys(msgspec.Struct):
