@@ -117,7 +117,7 @@ def test_beyond_the_default_an_operator_migrates_and_publishes(tmp_path: Path, f
     assert run("serve") == (2, "server.py: no flow is published yet; run `server.py flows publish` first")
     code, told = run("flows", "publish")
     assert code == 0
-    assert told.startswith("Published: advertising, callback, complaint, ")
+    assert told.startswith("Published: addresses, advertising, callback, complaint, ")
     code, first = run("flows", "list")
     assert code == 0
     assert len(first.splitlines()) == len([*flows.glob("*.yaml")])
