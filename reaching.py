@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from dispatch.provider import Provider
+from dispatch.provider import Provider, Receipt
 from dispatch.providers.push.apns import Apns
 from dispatch.providers.push.fcm import Fcm, read_account
 from dispatch.providers.push.guard import guarded
@@ -15,12 +17,17 @@ from dispatch.providers.push.jwt import read_p256_key
 from dispatch.providers.push.webpush import WebPush
 from dispatch.providers.sandbox import Sandbox
 from dispatch.providers.sms.kavenegar_api import Api
+from dispatch.providers.voice.asterisk import Asterisk, Prompts
 from dispatch.providers.voice.ippanel import IpPanelCalls
 from dispatch.providers.voice.kavenegar import KavenegarCalls
 from dispatch.routes import Route
 from house import House, now
 from mailing import mailer
+from records import receipts
+from records.unit import Unavailable
 from settings import SettingError
+
+log = structlog.get_logger()
 
 Close = Callable[[], Awaitable[None]]
 
@@ -43,6 +50,9 @@ def provider(channel: str, name: str, home: House) -> tuple[Provider, Close]:
                 home.http, settings.ippanel_key, url=settings.ippanel_url, proxy=settings.sms_proxy
             )
             return calls, _nothing
+        case "voice", "asterisk":
+            calling = asterisk(home)
+            return calling, calling.close
         case "push", "fcm":
             return fcm(home), _nothing
         case "push", "webpush":
@@ -52,6 +62,35 @@ def provider(channel: str, name: str, home: House) -> tuple[Provider, Close]:
             return made, made.close
         case _:
             raise SettingError(f"ROUTES_FILE: there is no provider {name} of {channel}")
+
+
+def asterisk(home: House) -> Asterisk:
+    """Its receipts come while nobody asks: each is kept as it comes."""
+
+    async def told(call: str, receipt: Receipt) -> None:
+        said = receipts.Told(call, receipt.status, receipt.detail)
+        for wait in (0.5, 1, 2, 4, 8, 15, 30, None):
+            try:
+                await receipts.keep(home.database, Asterisk.name, [said], now())
+            except Unavailable as error:
+                log.warning("asterisk.receipt_waits", call=call, error=str(error))
+                if wait is None:
+                    raise
+                await asyncio.sleep(wait)
+            else:
+                return
+
+    settings = home.settings
+    return Asterisk(
+        home.http,
+        settings.asterisk_url,
+        settings.asterisk_user,
+        settings.asterisk_password,
+        settings.asterisk_endpoint,
+        told=told,
+        caller=settings.asterisk_caller,
+        prompts=Prompts(settings.asterisk_prompts),
+    )
 
 
 def push_routes(names: Sequence[str]) -> list[Route]:

@@ -31,7 +31,7 @@ PLATFORMS = ("telegram", "bale")
 
 SMS_PROVIDERS = ("sandbox", "kavenegar", "smsir", "melipayamak", "ippanel", "magfa")
 
-VOICE_PROVIDERS = ("sandbox", "kavenegar-call", "ippanel-call")
+VOICE_PROVIDERS = ("sandbox", "kavenegar-call", "ippanel-call", "asterisk")
 
 PUSH_PROVIDERS = ("sandbox", "fcm", "webpush", "apns")
 
@@ -146,6 +146,12 @@ def _bare_lines(value: str) -> tuple[str, ...]:
 def _name(value: str) -> str:
     if not re.fullmatch("[A-Za-z0-9_-]{1,64}", value):
         raise ValueError("a name of letters, digits, _ and -")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    if "{number}" not in value:
+        raise ValueError("an endpoint with {number} in it, such as PJSIP/{number}@trunk")
     return value
 
 
@@ -404,6 +410,14 @@ class Settings:
     kavenegar_call_template: str = setting(
         "", _name, "Kavenegar's template for codes by call; without it the words are read"
     )
+    asterisk_url: str = setting(
+        "http://127.0.0.1:8088/ari", _url("http", "https"), "where Asterisk's REST interface (ARI) is"
+    )
+    asterisk_user: str = setting("", _text, "user of ARI")
+    asterisk_password: str = setting("", _text, "its password", secret=True)
+    asterisk_endpoint: str = setting("", _endpoint, "what it dials, such as PJSIP/{number}@trunk")
+    asterisk_caller: str = setting("", _text, "number that is shown to whom it calls")
+    asterisk_prompts: str = setting("chapar", _name, "folder of our recordings in its sounds")
     email_provider: str = setting("sandbox", _choice("sandbox", "smtp"), "who sends e-mail")
     smtp_url: str = setting(
         "", _url("smtp", "smtps"), "mail server, smtp://user:password@host:587", secret=True
@@ -627,6 +641,7 @@ SMS_NEEDS: Mapping[str, tuple[str, ...]] = {
 VOICE_NEEDS: Mapping[str, tuple[str, ...]] = {
     "kavenegar-call": ("kavenegar_key",),
     "ippanel-call": ("ippanel_key",),
+    "asterisk": ("asterisk_user", "asterisk_password", "asterisk_endpoint"),
 }
 
 PUSH_NEEDS: Mapping[str, tuple[str, ...]] = {

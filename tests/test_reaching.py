@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import TestServer
 
 import carriers
 import reaching
 import settings
 from dispatch.provider import Account, ReceiptSource
 from dispatch.routes import Routes
-from house import house
+from house import house, now
+from records.unit import Unit
+from sending import dispatching
+from services.notices import Recipient
 from settings import SettingError
+from tests.dispatch.test_asterisk import Ari, answered
 from tests.dispatch.test_fcm import PEM
 from tests.dispatch.test_webpush import PEM as VAPID
+from tests.test_sending import settled
 
 VOICE: Mapping[str, dict[str, str]] = {
     "sandbox": {},
     "kavenegar-call": {"KAVENEGAR_KEY": "k", "KAVENEGAR_CALL_TEMPLATE": "chapar"},
     "ippanel-call": {"IPPANEL_KEY": "k"},
+    "asterisk": {
+        "ASTERISK_USER": "chapar",
+        "ASTERISK_PASSWORD": "secret",
+        "ASTERISK_ENDPOINT": "PJSIP/{number}@trunk",
+    },
 }
 
 
@@ -43,8 +55,28 @@ async def test_whoever_calls_is_made_from_its_settings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [name for name, given in VOICE.items() if given])
 def test_what_a_caller_cannot_do_without(name: str) -> None:
-    with pytest.raises(SettingError, match=f"_KEY: is empty, but VOICE_PROVIDER={name} needs it"):
+    with pytest.raises(SettingError, match=f"_(KEY|USER): is empty, but VOICE_PROVIDER={name} needs it"):
         settings.load({"VOICE_PROVIDER": name})
+
+
+async def test_a_code_is_called_out_and_its_receipt_kept(tmp_path: Path) -> None:
+    """From the flow's side to Asterisk, and back by its event."""
+    ari = Ari()
+    ari.person = lambda call: [answered(call)]
+    async with TestServer(ari.app()) as server:
+        given = {
+            "DATA_DIR": str(tmp_path),
+            "VOICE_PROVIDER": "asterisk",
+            "ASTERISK_URL": str(server.make_url("/ari")),
+            **VOICE["asterisk"],
+        }
+        async with house(settings.load(given)) as home, dispatching(home):
+            unit, to, life = Unit(), Recipient("+989121234567", "fa"), timedelta(minutes=2)
+            home.services.notices.code(unit, now(), to, "voice", "0482", "x.ir", life, "verification:1")
+            await home.committer.commit(unit)
+            row = await settled(home)
+            assert (row.status, row.provider) == ("delivered", "asterisk")
+    assert ari.played[0][1]["media"].startswith("sound:chapar/code,sound:digits/0,sound:digits/4")
 
 
 async def test_fcm_is_made_from_its_settings(tmp_path: Path) -> None:

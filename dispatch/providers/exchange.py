@@ -79,6 +79,9 @@ class Exchange:
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
         return await self._ask("GET", path, params=query)
 
+    async def delete(self, path: str) -> Answer:
+        return await self._ask("DELETE", path)
+
     async def post(
         self,
         path: str,
