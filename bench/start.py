@@ -42,6 +42,7 @@ def measure(effort: Effort) -> Iterator[Figure]:
         with tempfile.TemporaryDirectory(prefix="chapar-bench-") as made:
             folder = Path(made)
             write_flows(folder / "flows", FLOWS)
+            _record(folder)
             imports.append(_imported(folder))
             firsts.append(_started(folder))
             if _published(folder) != FLOWS:
@@ -68,7 +69,12 @@ def write_flows(folder: Path, flows: int) -> None:
     shutil.copytree(ROOT / "flows", folder)
     names = sorted(path.stem for path in folder.glob("*.yaml"))
     made = len(names)
-    copied = [name for name in names if name not in ALONE]
+    # Those that run no other come first, so that none is copied without what it runs.
+    runs = {
+        name: len(re.findall(r"^ +run:", (folder / f"{name}.yaml").read_text("utf-8"), re.M))
+        for name in names
+    }
+    copied = sorted((name for name in names if name not in ALONE), key=lambda name: runs[name])
     for number in range(1, flows):
         for name in copied:
             if made == flows:
@@ -83,14 +89,29 @@ def _renamed(text: str, names: list[str], number: int) -> str:
     text = re.sub(r"^flow: (\w+)", rf"flow: \g<1>{number}", text, flags=re.MULTILINE)
     text = re.sub(rf"\brun: ({'|'.join(names)})$", rf"run: \g<1>{number}", text, flags=re.MULTILINE)
     # *733*2# becomes *733*207#, where flows say what opens them and where tests dial.
-    text = re.sub(r'^(  codes: \["\*733\*\d)', rf"\g<1>{number:02}", text, flags=re.MULTILINE)
-    text = re.sub(r'(- dial: "\*733\*\d)(?=[*#])', rf"\g<1>{number:02}", text)
+    text = re.sub(r'^(  codes: \["\*733\*\d+)', rf"\g<1>{number:02}", text, flags=re.MULTILINE)
+    text = re.sub(r'(- dial: "\*733\*\d+)(?=[*#])', rf"\g<1>{number:02}", text)
     return re.sub(
         r"^  keywords: \[(.*)\]$",
         lambda found: f"  keywords: [{', '.join(f'{word} x{number}' for word in found[1].split(', '))}]",
         text,
         flags=re.MULTILINE,
     )
+
+
+def _record(folder: Path) -> None:
+    """Some screens name the code that opens their flow, and each copy has a code of its own."""
+    done = subprocess.run(
+        [sys.executable, "server.py", "flows", "test", "--record"],
+        cwd=ROOT,
+        env=environment(folder, {"FLOWS_DIR": str(folder / "flows")}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        raise Broken(f"the copies of the flows are not sound:\n{done.stdout[-2_000:]}")
 
 
 def _started(folder: Path) -> Start:
