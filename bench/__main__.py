@@ -26,6 +26,7 @@ MEASUREMENTS = {
     "growth": ("cost of a turn beside that with a hundred stored conversations", 3_600),
     "memory": ("memory of the serving process", 1_200),
     "start": ("start of the process", 600),
+    "mail": ("e-mail to npm smtp-server over kept connections", 300),
     "dispatch": ("messages claimed, sent and settled, at every depth of the queue", 3_600),
     "bots": ("turns of a bot by webhook, replies sent", 600),
     "webchat": ("turns of the web chat, and chats that are open and quiet", 900),

@@ -35,7 +35,7 @@ from dispatch.providers.email.letter import address, letter
 
 Stage = Literal["connection", "sender", "recipient", "content"]
 
-CONNECTIONS = 4
+CONNECTIONS = 8  # More keep a fast server busier; slow ones refuse too many of one sender.
 SECONDS = 30.0  # For one answer of the server.
 IDLE_SECONDS = 60.0  # A connection unused for longer is closed: servers drop them after some minutes.
 
