@@ -6,14 +6,14 @@ parser and whether it is a secret stand beside it, so that ``server.py config`` 
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+import setting_kinds as kinds
+from setting_kinds import Networks
 
 GATEWAYS = (
     "africastalking",
@@ -37,8 +37,6 @@ PUSH_PROVIDERS = ("sandbox", "fcm", "webpush", "apns")
 
 SMPP_VENDORS = ("standard", "6d", "mica", "tata", "cbs", "number")
 
-Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
-
 
 class SettingError(Exception):
     """A setting that cannot be used; the message is one line that names it and says what it should be."""
@@ -49,191 +47,31 @@ def setting(default: Any, parse: Callable[[str], Any], meaning: str, *, secret: 
     return field(default=default, metadata={"parse": parse, "meaning": meaning, "secret": secret})
 
 
-def _text(value: str) -> str:
-    return value
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        # No longer than its bounds need: Python refuses to read very long numbers, in words of its own.
-        if not value.isascii() or not value.isdecimal() or len(value) > 15 or not least <= int(value) <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(value)
-
-    return parse
-
-
-def _seconds(value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    if not 0 < number <= 86_400:
-        raise ValueError("a number of seconds above 0")
-    return number
-
-
-def _switch(value: str) -> bool:
-    if value.lower() in ("1", "true", "yes", "on"):
-        return True
-    if value.lower() in ("0", "false", "no", "off"):
-        return False
-    raise ValueError("yes or no")
-
-
-def _choice(*choices: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in choices:
-            raise ValueError(f"one of {', '.join(choices)}")
-        return value
-
-    return parse
-
-
-def _choices(*choices: str) -> Callable[[str], tuple[str, ...]]:
-    def parse(value: str) -> tuple[str, ...]:
-        chosen = tuple(part.strip() for part in value.split(",") if part.strip())
-        if not chosen or not set(chosen) <= set(choices) or len(set(chosen)) < len(chosen):
-            raise ValueError(f"one of {', '.join(choices)}, or several joined by commas, each once")
-        if "sandbox" in chosen and len(chosen) > 1:
-            raise ValueError("a list with others when the sandbox is in it")
-        return chosen
-
-    return parse
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            known = parts.scheme in schemes and (parts.port or 0) >= 0
-        except ValueError:  # A port that is no number, brackets that hold no address.
-            known = False
-        if not known:
-            raise ValueError(f"a URL that begins with {' or '.join(scheme + '://' for scheme in schemes)}")
-        return value
-
-    return parse
-
-
-def _code(value: str) -> str:
-    if not re.fullmatch(r"\*[0-9]{1,16}(?:\*[0-9]{1,16})*#", value):
-        raise ValueError("a service code such as *733#")
-    return value
-
-
-def _networks(value: str) -> Networks:
-    try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in value.split(",") if part.strip())
-    except ValueError:
-        raise ValueError("addresses or networks joined by commas, such as 10.0.0.7,192.0.2.0/24") from None
-
-
-def _lines(value: str) -> tuple[str, ...]:
-    lines = tuple(part.strip() for part in value.split(",") if part.strip())
-    if not all(re.fullmatch(r"\+?[0-9]{3,20}", line) for line in lines):
-        raise ValueError("a list of lines such as 10004346,30002225")
-    return lines
-
-
-def _bare_lines(value: str) -> tuple[str, ...]:
-    lines = tuple(part.strip() for part in value.split(",") if part.strip())
-    if not all(re.fullmatch("[0-9]{3,20}", line) for line in lines):
-        raise ValueError("a list of lines in digits such as 30004505000017,10002166")
-    return lines
-
-
-def _name(value: str) -> str:
-    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", value):
-        raise ValueError("a name of letters, digits, _ and -")
-    return value
-
-
-def _endpoint(value: str) -> str:
-    if "{number}" not in value:
-        raise ValueError("an endpoint with {number} in it, such as PJSIP/{number}@trunk")
-    return value
-
-
-def _options(value: str) -> tuple[tuple[str, str], ...]:
-    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-    if not all(name.strip() and equals for name, equals, _text in pairs):
-        raise ValueError("options joined by commas, such as charge=Y,amount=500")
-    return tuple((name.strip(), text.strip()) for name, _equals, text in pairs)
-
-
-def _origins(value: str) -> tuple[str, ...]:
-    origins = tuple(part.strip().lower().rstrip("/") for part in value.split(",") if part.strip())
-    if not all(re.fullmatch(r"\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin) for origin in origins):
-        raise ValueError("a list of origins such as https://shop.example.ir, or * for every page")
-    return origins
-
-
-def _bots(value: str) -> tuple[tuple[str, str], ...]:
-    pairs = [re.fullmatch("([a-z0-9-]{1,16})=(.+)", one.strip()) for one in value.split(",") if one.strip()]
-    found = {pair[1]: _token(pair[2]) for pair in pairs if pair}
-    if len(found) < len(pairs):
-        raise ValueError("a list of bots, such as shop=123:ABC,help=456:DEF, each name once")
-    return tuple(found.items())
-
-
-def _token(value: str) -> str:
-    # It becomes part of a path.
-    if not re.fullmatch("[A-Za-z0-9:_-]{1,128}", value):
-        raise ValueError("a token such as 123:ABC")
-    return value
-
-
-def _rate(value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 100_000:
-        raise ValueError("a number of messages a second, 0 for no limit")
-    return number
-
-
-def _hours(value: str) -> str:
-    if not re.fullmatch(r"[0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]", value):
-        raise ValueError("a range of hours such as 09:00-21:00")
-    if not "00:00" <= value[:5] < value[6:] <= "24:00":
-        raise ValueError("a range of hours such as 09:00-21:00, the first before the second")
-    return value
-
-
-def _media_types(value: str) -> tuple[str, ...]:
-    types = tuple(part.strip() for part in value.split(","))
-    if not all(re.fullmatch(r"[a-z]+/[a-z0-9.+-]+", each) for each in types):
-        raise ValueError("a list of media types, such as image/jpeg,application/pdf")
-    return types
-
-
-def _webhook_secret(value: str) -> str:
-    # What Telegram allows in it; in a path nothing of this needs an escape.
-    if not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", value):
-        raise ValueError("a secret of 16 to 256 letters, digits, _ or -")
-    return value
-
-
 @dataclass(frozen=True, slots=True)
 class BotSettings:
     """The bots on one messenger. ``bots`` are further ones beside that of ``token``: (name, token)."""
 
-    token: str = setting("", _token, "token of the bot", secret=True)
+    token: str = setting("", kinds.token, "token of the bot", secret=True)
     bots: tuple[tuple[str, str], ...] = setting(
-        (), _bots, "further bots, such as shop=123:ABC,help=456:DEF", secret=True
+        (), kinds.bots, "further bots, such as shop=123:ABC,help=456:DEF", secret=True
     )
     mode: str = setting(
-        "", _choice("polling", "webhook"), "how updates come; by default webhook where PUBLIC_URL is set"
+        "", kinds.choice("polling", "webhook"), "how updates come; by default webhook where PUBLIC_URL is set"
     )
     webhook_secret: str = setting(
-        "", _webhook_secret, "secret of its webhook requests; without it one made of each token", secret=True
+        "",
+        kinds.webhook_secret,
+        "secret of its webhook requests; without it one made of each token",
+        secret=True,
     )
-    base_url: str = setting("", _url("http", "https"), "where its Bot API is; without it the messenger's own")
-    proxy: str = setting("", _url("http", "https"), "HTTP proxy on the way there", secret=True)
-    rate: float = setting(30.0, _rate, "messages a second that one process sends by one bot; 0: no limit")
-    chat_rate: float = setting(1.0, _rate, "the same to one chat, after five at once; 0: no limit")
+    base_url: str = setting(
+        "", kinds.url("http", "https"), "where its Bot API is; without it the messenger's own"
+    )
+    proxy: str = setting("", kinds.url("http", "https"), "HTTP proxy on the way there", secret=True)
+    rate: float = setting(
+        30.0, kinds.rate, "messages a second that one process sends by one bot; 0: no limit"
+    )
+    chat_rate: float = setting(1.0, kinds.rate, "the same to one chat, after five at once; 0: no limit")
 
     @property
     def tokens(self) -> Mapping[str, str]:
@@ -245,15 +83,15 @@ class BotSettings:
 class RouteSettings:
     """What one USSD gateway is allowed and how its screens are cut."""
 
-    secret: str = setting("", _text, "secret that the gateway sends (query `secret`)", secret=True)
-    addresses: Networks = setting((), _networks, "addresses that the gateway calls from")
-    code: str = setting("", _code, "service code where the gateway names none, such as *733#")
-    units: int = setting(80, _whole(20, 1_000), "UTF-16 units of one Persian screen")
-    septets: int = setting(182, _whole(40, 2_000), "septets of one screen of pure GSM-7")
-    strip_zwnj: bool = setting(False, _switch, "leave half-spaces out of what is sent")
-    rlm: bool = setting(False, _switch, "a right-to-left mark before each line")
+    secret: str = setting("", kinds.text, "secret that the gateway sends (query `secret`)", secret=True)
+    addresses: Networks = setting((), kinds.networks, "addresses that the gateway calls from")
+    code: str = setting("", kinds.code, "service code where the gateway names none, such as *733#")
+    units: int = setting(80, kinds.whole(20, 1_000), "UTF-16 units of one Persian screen")
+    septets: int = setting(182, kinds.whole(40, 2_000), "septets of one screen of pure GSM-7")
+    strip_zwnj: bool = setting(False, kinds.switch, "leave half-spaces out of what is sent")
+    rlm: bool = setting(False, kinds.switch, "a right-to-left mark before each line")
     options: tuple[tuple[str, str], ...] = setting(
-        (), _options, "what only this gateway has, such as charge=Y,amount=500"
+        (), kinds.options, "what only this gateway has, such as charge=Y,amount=500"
     )
 
 
@@ -263,245 +101,262 @@ class SmppSettings:
 
     url: str = setting(
         "",
-        _url("smpp", "smpps"),
+        kinds.url("smpp", "smpps"),
         "USSD gateway, smpp://system_id:password@host:2775, or smpps:// with TLS",
         secret=True,
     )
-    vendor: str = setting("standard", _choice(*SMPP_VENDORS), "how it speaks; see the table of vendors")
+    vendor: str = setting("standard", kinds.choice(*SMPP_VENDORS), "how it speaks; see the table of vendors")
     options: tuple[tuple[str, str], ...] = setting(
-        (), _options, "what it does otherwise than its vendor, such as code=destination_addr,gsm7=15"
+        (), kinds.options, "what it does otherwise than its vendor, such as code=destination_addr,gsm7=15"
     )
-    code: str = setting("", _code, "service code where it names none, such as *733#")
+    code: str = setting("", kinds.code, "service code where it names none, such as *733#")
     bind: str = setting(
         "transceiver",
-        _choice("transceiver", "pair"),
+        kinds.choice("transceiver", "pair"),
         "transceiver, or pair: a transmitter and a receiver",
     )
-    binds: int = setting(1, _whole(1, 32), "how many of those")
-    window: int = setting(10, _whole(1, 1_000), "screens of one bind that are not answered yet")
-    system_type: str = setting("", _text, "system_type of the bind, where it wants one")
-    address_range: str = setting("", _text, "address_range of the bind, where it wants one")
+    binds: int = setting(1, kinds.whole(1, 32), "how many of those")
+    window: int = setting(10, kinds.whole(1, 1_000), "screens of one bind that are not answered yet")
+    system_type: str = setting("", kinds.text, "system_type of the bind, where it wants one")
+    address_range: str = setting("", kinds.text, "address_range of the bind, where it wants one")
     ca_file: Path | None = setting(None, Path, "certificates to trust in place of the machine's own")
-    response: float = setting(20.0, _seconds, "seconds that it has for an answer")
-    enquire: float = setting(30.0, _seconds, "seconds between two signs of life")
-    units: int = setting(80, _whole(20, 1_000), "UTF-16 units of one Persian screen")
-    septets: int = setting(182, _whole(40, 2_000), "septets of one screen of pure GSM-7")
-    strip_zwnj: bool = setting(False, _switch, "leave half-spaces out of what is sent")
-    rlm: bool = setting(False, _switch, "a right-to-left mark before each line")
+    response: float = setting(20.0, kinds.seconds, "seconds that it has for an answer")
+    enquire: float = setting(30.0, kinds.seconds, "seconds between two signs of life")
+    units: int = setting(80, kinds.whole(20, 1_000), "UTF-16 units of one Persian screen")
+    septets: int = setting(182, kinds.whole(40, 2_000), "septets of one screen of pure GSM-7")
+    strip_zwnj: bool = setting(False, kinds.switch, "leave half-spaces out of what is sent")
+    rlm: bool = setting(False, kinds.switch, "a right-to-left mark before each line")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Every setting of Chapar. ``sources`` tells which came from the environment."""
 
-    host: str = setting("127.0.0.1", _text, "address to listen on")
-    port: int = setting(8080, _whole(0, 65_535), "port to listen on; 0 takes a free one")
+    host: str = setting("127.0.0.1", kinds.text, "address to listen on")
+    port: int = setting(8080, kinds.whole(0, 65_535), "port to listen on; 0 takes a free one")
     data_dir: Path = setting(Path("var"), Path, "folder of everything that the embedded default writes")
     flows_dir: Path = setting(Path("flows"), Path, "folder of the flow files")
     database_url: str = setting(
-        "", _url("postgresql", "sqlite"), "database; without it SQLite in DATA_DIR", secret=True
+        "", kinds.url("postgresql", "sqlite"), "database; without it SQLite in DATA_DIR", secret=True
     )
     redis_url: str = setting(
-        "", _url("redis", "rediss", "unix"), "Redis before the database; without it in process", secret=True
+        "",
+        kinds.url("redis", "rediss", "unix"),
+        "Redis before the database; without it in process",
+        secret=True,
     )
-    keys: str = setting("", _text, "key ring as JSON; without it KEY_FILE", secret=True)
-    key_file: str = setting("", _text, "key ring file; without it keys.json in DATA_DIR, made on first start")
+    keys: str = setting("", kinds.text, "key ring as JSON; without it KEY_FILE", secret=True)
+    key_file: str = setting(
+        "", kinds.text, "key ring file; without it keys.json in DATA_DIR, made on first start"
+    )
     public_url: str = setting(
         "",
-        _url("https", "http"),
+        kinds.url("https", "http"),
         "where this service is reached from outside, such as https://chapar.example.ir",
     )
-    trusted_proxies: Networks = setting((), _networks, "proxies whose X-Forwarded-For is believed")
-    monitor_addresses: Networks = setting((), _networks, "who may read /metrics besides this machine")
+    trusted_proxies: Networks = setting((), kinds.networks, "proxies whose X-Forwarded-For is believed")
+    monitor_addresses: Networks = setting((), kinds.networks, "who may read /metrics besides this machine")
 
     turn_deadline: float = setting(
-        8.0, _seconds, "seconds after which a turn is answered by a fallback screen"
+        8.0, kinds.seconds, "seconds after which a turn is answered by a fallback screen"
     )
-    need_deadline: float = setting(5.0, _seconds, "seconds after which a need takes the outcome `slow`")
-    turns_in_flight: int = setting(128, _whole(1, 10_000), "turns at once; one more is told to try again")
-    cache_bytes: int = setting(64 * 2**20, _whole(2**20, 2**36), "memory for sessions kept in process")
+    need_deadline: float = setting(5.0, kinds.seconds, "seconds after which a need takes the outcome `slow`")
+    turns_in_flight: int = setting(
+        128, kinds.whole(1, 10_000), "turns at once; one more is told to try again"
+    )
+    cache_bytes: int = setting(64 * 2**20, kinds.whole(2**20, 2**36), "memory for sessions kept in process")
 
     dispatch_port: int | None = setting(
-        None, _whole(0, 65_535), "port for /healthz, /readyz and /metrics of `dispatch`; without it none"
+        None, kinds.whole(0, 65_535), "port for /healthz, /readyz and /metrics of `dispatch`; without it none"
     )
     dispatch_in_serve: bool | None = setting(
-        None, _switch, "whether `serve` also sends messages; by default only in the embedded default"
+        None, kinds.switch, "whether `serve` also sends messages; by default only in the embedded default"
     )
-    sms_provider: str = setting("sandbox", _choice(*SMS_PROVIDERS), "who sends SMS")
+    sms_provider: str = setting("sandbox", kinds.choice(*SMS_PROVIDERS), "who sends SMS")
     sms_proxy: str = setting(
-        "", _url("http", "https"), "HTTP proxy on the way to whoever sends SMS", secret=True
+        "", kinds.url("http", "https"), "HTTP proxy on the way to whoever sends SMS", secret=True
     )
-    kavenegar_key: str = setting("", _text, "API key of Kavenegar", secret=True)
-    kavenegar_sender: str = setting("", _text, "line that SMS are sent from")
+    kavenegar_key: str = setting("", kinds.text, "API key of Kavenegar", secret=True)
+    kavenegar_sender: str = setting("", kinds.text, "line that SMS are sent from")
     kavenegar_url: str = setting(
-        "https://api.kavenegar.com", _url("http", "https"), "where Kavenegar answers"
+        "https://api.kavenegar.com", kinds.url("http", "https"), "where Kavenegar answers"
     )
-    kavenegar_template: str = setting("", _name, "its template for codes; without it codes go in words")
-    smsir_key: str = setting("", _text, "API key of SMS.ir", secret=True)
+    kavenegar_template: str = setting("", kinds.name, "its template for codes; without it codes go in words")
+    smsir_key: str = setting("", kinds.text, "API key of SMS.ir", secret=True)
     smsir_sender: tuple[str, ...] = setting(
-        (), _bare_lines, "lines that SMS are sent from; the first, unless an answer goes from another"
+        (), kinds.bare_lines, "lines that SMS are sent from; the first, unless an answer goes from another"
     )
-    smsir_url: str = setting("https://api.sms.ir", _url("http", "https"), "where SMS.ir answers")
+    smsir_url: str = setting("https://api.sms.ir", kinds.url("http", "https"), "where SMS.ir answers")
     smsir_template: int | None = setting(
-        None, _whole(1, 10**12), "id of its template for codes; without it codes go in words"
+        None, kinds.whole(1, 10**12), "id of its template for codes; without it codes go in words"
     )
-    smsir_parameter: str = setting("Code", _name, "what that template calls the code")
-    melipayamak_username: str = setting("", _text, "user of Melipayamak")
-    melipayamak_password: str = setting("", _text, "its password, or its key for REST", secret=True)
+    smsir_parameter: str = setting("Code", kinds.name, "what that template calls the code")
+    melipayamak_username: str = setting("", kinds.text, "user of Melipayamak")
+    melipayamak_password: str = setting("", kinds.text, "its password, or its key for REST", secret=True)
     melipayamak_sender: tuple[str, ...] = setting(
-        (), _bare_lines, "lines that SMS are sent from; the first, unless an answer goes from another"
+        (), kinds.bare_lines, "lines that SMS are sent from; the first, unless an answer goes from another"
     )
     melipayamak_url: str = setting(
-        "https://rest.payamak-panel.com", _url("http", "https"), "where Melipayamak answers"
+        "https://rest.payamak-panel.com", kinds.url("http", "https"), "where Melipayamak answers"
     )
     melipayamak_template: int | None = setting(
-        None, _whole(1, 10**12), "number (bodyId) of its text for codes; without it codes go in words"
+        None, kinds.whole(1, 10**12), "number (bodyId) of its text for codes; without it codes go in words"
     )
     melipayamak_together: bool = setting(
-        False, _switch, "equal texts that end with لغو11 in one request; see the page on administration"
+        False, kinds.switch, "equal texts that end with لغو11 in one request; see the page on administration"
     )
-    ippanel_key: str = setting("", _text, "API key of IPPanel", secret=True)
+    ippanel_key: str = setting("", kinds.text, "API key of IPPanel", secret=True)
     ippanel_sender: tuple[str, ...] = setting(
-        (), _lines, "lines that SMS are sent from; the first, unless an answer goes from another"
+        (), kinds.lines, "lines that SMS are sent from; the first, unless an answer goes from another"
     )
-    ippanel_url: str = setting("https://edge.ippanel.com/v1", _url("http", "https"), "where IPPanel answers")
-    ippanel_template: str = setting("", _name, "code of its pattern for codes; without it codes go in words")
-    ippanel_parameter: str = setting("code", _name, "what that pattern calls the code")
-    magfa_username: str = setting("", _text, "user of Magfa")
-    magfa_password: str = setting("", _text, "its password for services", secret=True)
-    magfa_domain: str = setting("", _text, "its domain")
+    ippanel_url: str = setting(
+        "https://edge.ippanel.com/v1", kinds.url("http", "https"), "where IPPanel answers"
+    )
+    ippanel_template: str = setting(
+        "", kinds.name, "code of its pattern for codes; without it codes go in words"
+    )
+    ippanel_parameter: str = setting("code", kinds.name, "what that pattern calls the code")
+    magfa_username: str = setting("", kinds.text, "user of Magfa")
+    magfa_password: str = setting("", kinds.text, "its password for services", secret=True)
+    magfa_domain: str = setting("", kinds.text, "its domain")
     magfa_sender: tuple[str, ...] = setting(
-        (), _bare_lines, "lines that SMS are sent from; the first, unless an answer goes from another"
+        (), kinds.bare_lines, "lines that SMS are sent from; the first, unless an answer goes from another"
     )
     magfa_url: str = setting(
-        "https://sms.magfa.com/api/http/sms/v2", _url("http", "https"), "where Magfa answers"
+        "https://sms.magfa.com/api/http/sms/v2", kinds.url("http", "https"), "where Magfa answers"
     )
     sms_lines: tuple[str, ...] = setting(
         (),
-        _lines,
+        kinds.lines,
         "lines that people write SMS to, joined by commas; without it KAVENEGAR_SENDER, else whichever",
     )
     sms_inbound_secret: str = setting(
-        "", _text, "secret that the provider sends with inbound SMS (query `secret`)", secret=True
+        "", kinds.text, "secret that the provider sends with inbound SMS (query `secret`)", secret=True
     )
-    sms_inbound_addresses: Networks = setting((), _networks, "addresses that inbound SMS come from")
+    sms_inbound_addresses: Networks = setting((), kinds.networks, "addresses that inbound SMS come from")
     sms_inbound_every: float | None = setting(
         None,
-        _seconds,
+        kinds.seconds,
         "seconds between questions to Kavenegar for inbound SMS; without it they come by callback alone",
     )
     routes_file: Path | None = setting(
         None, Path, "YAML file of routes, where a channel has several providers; see docs/operating.md"
     )
     receipts_secret: str = setting(
-        "", _text, "secret that providers send with receipts (query `secret`)", secret=True
+        "", kinds.text, "secret that providers send with receipts (query `secret`)", secret=True
     )
-    receipts_addresses: Networks = setting((), _networks, "addresses that receipts come from")
+    receipts_addresses: Networks = setting((), kinds.networks, "addresses that receipts come from")
     advertising_hours: str = setting(
-        "09:00-21:00", _hours, "hours of Tehran in which advertising (class bulk) is sent"
+        "09:00-21:00", kinds.hours, "hours of Tehran in which advertising (class bulk) is sent"
     )
     advertising_consent: bool = setting(
-        True, _switch, "whether advertising needs a consent given before; else one withdrawn forbids it"
+        True, kinds.switch, "whether advertising needs a consent given before; else one withdrawn forbids it"
     )
     advertising_way_out: str = setting(
-        "لغو11", _text, "words by which advertising by SMS is ended, put at its end; - for none"
+        "لغو11", kinds.text, "words by which advertising by SMS is ended, put at its end; - for none"
     )
-    voice_provider: str = setting("sandbox", _choice(*VOICE_PROVIDERS), "who makes voice calls")
+    voice_provider: str = setting("sandbox", kinds.choice(*VOICE_PROVIDERS), "who makes voice calls")
     kavenegar_call_template: str = setting(
-        "", _name, "Kavenegar's template for codes by call; without it the words are read"
+        "", kinds.name, "Kavenegar's template for codes by call; without it the words are read"
     )
     asterisk_url: str = setting(
-        "http://127.0.0.1:8088/ari", _url("http", "https"), "where Asterisk's REST interface (ARI) is"
+        "http://127.0.0.1:8088/ari", kinds.url("http", "https"), "where Asterisk's REST interface (ARI) is"
     )
-    asterisk_user: str = setting("", _text, "user of ARI")
-    asterisk_password: str = setting("", _text, "its password", secret=True)
-    asterisk_endpoint: str = setting("", _endpoint, "what it dials, such as PJSIP/{number}@trunk")
-    asterisk_caller: str = setting("", _text, "number that is shown to whom it calls")
-    asterisk_prompts: str = setting("chapar", _name, "folder of our recordings in its sounds")
-    email_provider: str = setting("sandbox", _choice("sandbox", "smtp"), "who sends e-mail")
+    asterisk_user: str = setting("", kinds.text, "user of ARI")
+    asterisk_password: str = setting("", kinds.text, "its password", secret=True)
+    asterisk_endpoint: str = setting("", kinds.endpoint, "what it dials, such as PJSIP/{number}@trunk")
+    asterisk_caller: str = setting("", kinds.text, "number that is shown to whom it calls")
+    asterisk_prompts: str = setting("chapar", kinds.name, "folder of our recordings in its sounds")
+    email_provider: str = setting("sandbox", kinds.choice("sandbox", "smtp"), "who sends e-mail")
     smtp_url: str = setting(
-        "", _url("smtp", "smtps"), "mail server, smtp://user:password@host:587", secret=True
+        "", kinds.url("smtp", "smtps"), "mail server, smtp://user:password@host:587", secret=True
     )
-    mail_from: str = setting("", _text, "sender of e-mail")
+    mail_from: str = setting("", kinds.text, "sender of e-mail")
     dkim_key_file: Path | None = setting(
         None, Path, "private key (PEM, RSA or Ed25519) that signs e-mail for the domain of MAIL_FROM"
     )
-    dkim_selector: str = setting("chapar", _name, "where its public key is: <selector>._domainkey")
+    dkim_selector: str = setting("chapar", kinds.name, "where its public key is: <selector>._domainkey")
     push_provider: tuple[str, ...] = setting(
-        ("sandbox",), _choices(*PUSH_PROVIDERS), "who pushes, joined by commas"
+        ("sandbox",), kinds.choices(*PUSH_PROVIDERS), "who pushes, joined by commas"
     )
-    push_proxy: str = setting("", _url("http", "https"), "HTTP proxy on the way to them", secret=True)
+    push_proxy: str = setting("", kinds.url("http", "https"), "HTTP proxy on the way to them", secret=True)
     fcm_account_file: Path | None = setting(
         None, Path, "file of Firebase's service account, as its console gives it out"
     )
-    fcm_url: str = setting("https://fcm.googleapis.com", _url("http", "https"), "where FCM answers")
+    fcm_url: str = setting("https://fcm.googleapis.com", kinds.url("http", "https"), "where FCM answers")
     apns_key_file: Path | None = setting(None, Path, "key for APNs (.p8), as Apple gives it out")
-    apns_key_id: str = setting("", _name, "what Apple calls that key")
-    apns_team: str = setting("", _name, "id of the developer's team")
-    apns_topic: str = setting("", _text, "bundle id of the app")
+    apns_key_id: str = setting("", kinds.name, "what Apple calls that key")
+    apns_team: str = setting("", kinds.name, "id of the developer's team")
+    apns_topic: str = setting("", kinds.text, "bundle id of the app")
     apns_url: str = setting(
-        "https://api.push.apple.com", _url("https"), "where APNs answers; apps under development have another"
+        "https://api.push.apple.com",
+        kinds.url("https"),
+        "where APNs answers; apps under development have another",
     )
     webpush_key_file: Path | None = setting(
         None, Path, "private key (PEM, P-256) whose public half browsers subscribe to (VAPID)"
     )
     webpush_contact: str = setting(
         "",
-        _url("mailto", "https"),
+        kinds.url("mailto", "https"),
         "by which push services of browsers reach us, such as mailto:push@example.ir",
     )
 
-    site_domain: str = setting("localhost", _text, "domain in the last line of a code's SMS (WebOTP)")
-    identity_url: str = setting("", _url("http", "https"), "look-up of national ID and number (Shahkar)")
-    identity_token: str = setting("", _text, "token of that look-up", secret=True)
-    complaint_days: int = setting(2, _whole(1, 10), "working days within which a complaint is answered")
+    site_domain: str = setting("localhost", kinds.text, "domain in the last line of a code's SMS (WebOTP)")
+    identity_url: str = setting("", kinds.url("http", "https"), "look-up of national ID and number (Shahkar)")
+    identity_token: str = setting("", kinds.text, "token of that look-up", secret=True)
+    complaint_days: int = setting(2, kinds.whole(1, 10), "working days within which a complaint is answered")
     handover_hours: str = setting(
-        "always", _text, "when operators are there, such as sat-wed 08:00-16:00, thu 08:00-13:00"
+        "always", kinds.text, "when operators are there, such as sat-wed 08:00-16:00, thu 08:00-13:00"
     )
     handover_patience: float = setting(
         120.0,
-        _seconds,
+        kinds.seconds,
         "seconds without a sign of life after which an operator's conversations are queued again",
     )
 
     number_proof_days: int = setting(
         180,
-        _whole(1, 3_650),
+        kinds.whole(1, 3_650),
         "days that a chat may show what came by a number, after the person proved the number from it",
     )
     number_silence_days: int = setting(
         365,
-        _whole(30, 3_650),
+        kinds.whole(30, 3_650),
         "days without a contact from a number after which who uses it next may be somebody else",
     )
-    file_bytes: int = setting(5_000_000, _whole(1_000, 20_000_000), "bytes of one file that people send")
+    file_bytes: int = setting(5_000_000, kinds.whole(1_000, 20_000_000), "bytes of one file that people send")
     file_day_bytes: int = setting(
-        25_000_000, _whole(1_000, 10_000_000_000), "bytes of files from one address in 24 hours"
+        25_000_000, kinds.whole(1_000, 10_000_000_000), "bytes of files from one address in 24 hours"
     )
     file_types: tuple[str, ...] = setting(
-        (), _media_types, "types of files that are taken; by default photos, sound and PDF"
+        (), kinds.media_types, "types of files that are taken; by default photos, sound and PDF"
     )
-    file_pixels: int = setting(50_000_000, _whole(1_000, 1_000_000_000), "pixels of a photo, by its header")
+    file_pixels: int = setting(
+        50_000_000, kinds.whole(1_000, 1_000_000_000), "pixels of a photo, by its header"
+    )
 
     webchat: bool | None = setting(
-        None, _switch, "whether there is a web chat at /chat; by default only in the embedded default"
+        None, kinds.switch, "whether there is a web chat at /chat; by default only in the embedded default"
     )
     webchat_origins: tuple[str, ...] = setting(
-        (), _origins, "pages that may hold the chat, beside those of this service itself"
+        (), kinds.origins, "pages that may hold the chat, beside those of this service itself"
     )
-    webchat_sockets: int = setting(25_000, _whole(1, 1_000_000), "open chats of one process")
+    webchat_sockets: int = setting(25_000, kinds.whole(1, 1_000_000), "open chats of one process")
     webchat_address_sockets: int = setting(
-        200, _whole(1, 1_000_000), "open chats from one address of the network"
+        200, kinds.whole(1, 1_000_000), "open chats from one address of the network"
     )
     webchat_address_rate: float = setting(
-        50.0, _rate, "messages a second from one address of the network; 0: no limit"
+        50.0, kinds.rate, "messages a second from one address of the network; 0: no limit"
     )
     webchat_visitor_rate: float = setting(
-        1.0, _rate, "messages a second of one visitor, after ten at once; 0: no limit"
+        1.0, kinds.rate, "messages a second of one visitor, after ten at once; 0: no limit"
     )
 
-    log_level: str = setting("info", _choice("debug", "info", "warning", "error"), "least level logged")
-    log_format: str = setting("", _choice("json", "text"), "json, or text for people; by default by terminal")
+    log_level: str = setting("info", kinds.choice("debug", "info", "warning", "error"), "least level logged")
+    log_format: str = setting(
+        "", kinds.choice("json", "text"), "json, or text for people; by default by terminal"
+    )
 
     routes: Mapping[str, RouteSettings] = field(default_factory=dict)
     bots: Mapping[str, BotSettings] = field(default_factory=dict)
