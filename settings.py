@@ -239,6 +239,15 @@ class Settings:
         kinds.seconds,
         "seconds between questions to Kavenegar for inbound SMS; without it they come by callback alone",
     )
+    sms_inbound_smpp: str = setting(
+        "",
+        kinds.url("smpp", "smpps"),
+        "SMSC that delivers inbound SMS, smpp://system_id:password@host:2775, or smpps:// with TLS",
+        secret=True,
+    )
+    sms_inbound_bind: str = setting(
+        "receiver", kinds.choice("receiver", "transceiver"), "how we bind there for inbound SMS"
+    )
     routes_file: Path | None = setting(
         None, Path, "YAML file of routes, where a channel has several providers; see docs/operating.md"
     )
