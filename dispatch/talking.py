@@ -22,8 +22,9 @@ from dispatch.provider import Accepted, Correspondent, Outcome, Outgoing
 from dispatch.settling import after, expired, lapsed, settlement
 from dispatch.watching import Watcher, unwatched
 from records.claims import Claimed, Settled, release, renew
-from records.correspondence import Done, exchange, forsake, waits
+from records.correspondence import exchange, forsake, waits
 from records.database import Database
+from records.settlement import Done
 from records.unit import Unavailable
 from records.vault import Vault
 

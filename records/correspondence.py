@@ -19,13 +19,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from records.claims import CLASSES, Claimed, Settled
+from records import settlement
+from records.claims import CLASSES, Claimed
 from records.database import Database, Dialect
-from records.ids import new_id
+from records.settlement import Done
 from records.tables import microseconds, moment
-
-Done = tuple[bytes, Settled]
-"""What became of a message, with the lease that it was claimed under."""
 
 _ONE_CLAIMS = 0x63686170  # The advisory lock of whoever claims.
 
@@ -46,52 +44,6 @@ WHERE o.channel IN ('telegram', 'bale') AND o.finished_at IS NULL AND o.class = 
   AND e.channel = o.channel AND e.route = o.route AND e.class = o.class
   AND (e.due_at > o.due_at OR e.lease_until >= {now}))
 ORDER BY o.due_at, o.id LIMIT {most}"""
-
-_SETTLE = """
-UPDATE outbox SET status = {status}, attempts = {attempts}, due_at = {due_at},
- provider = coalesce({provider}, outbox.provider), external_id = coalesce({external_id}, outbox.external_id),
- sent_at = coalesce({sent_at}, outbox.sent_at), finished_at = {finished_at},
- cost = coalesce({cost}, outbox.cost), lease_owner = NULL, lease_until = NULL"""
-
-# In SQLite's dialect, a row of values for each message; in PostgreSQL's, all of them at once.
-_SETTLE_SQLITE = _SETTLE.format(
-    status="?",
-    attempts="?",
-    due_at="?",
-    provider="?",
-    external_id="?",
-    sent_at="?",
-    finished_at="?",
-    cost="?",
-)
-_MINE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND lease_owner = ? AND status <> 'delivered'"
-_LATE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND ? <> '' AND lease_owner IS NULL AND status = 'queued'"
-_SETTLE_POSTGRESQL = (
-    _SETTLE.format(
-        status="s.status",
-        attempts="s.attempts",
-        due_at="s.due_at",
-        provider="s.provider",
-        external_id="s.external_id",
-        sent_at="s.sent_at",
-        finished_at="s.finished_at",
-        cost="s.cost",
-    )
-    + """
-FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
- $8::bigint[], $9::bytea[], $10::bytea[])
- AS s(status, attempts, due_at, provider, external_id, sent_at, finished_at, cost, id, lease)
-WHERE outbox.id = s.id AND """
-)
-_MINE_POSTGRESQL = _SETTLE_POSTGRESQL + "outbox.lease_owner = s.lease AND outbox.status <> 'delivered'"
-_LATE_POSTGRESQL = _SETTLE_POSTGRESQL + "outbox.lease_owner IS NULL AND outbox.status = 'queued'"
-
-_NOTE_SQLITE = (
-    "INSERT INTO attempts (id, message, at, provider, kind, status, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
-_NOTE_POSTGRESQL = """
-INSERT INTO attempts (id, message, at, provider, kind, status, detail) SELECT * FROM unnest($1::bytea[],
- $2::bytea[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[])"""
 
 
 async def waits(database: Database, now: datetime) -> bool:
@@ -124,8 +76,8 @@ async def exchange(
     at = microseconds(now)
 
     def write(connection: Connection) -> tuple[list[Claimed], int]:
-        lost = _settle(connection, database, done, now) if done else 0
-        return _claim(connection, database, at, lease, until, most) if most > 0 else [], lost
+        lost = settlement.write(connection, database, done, now) if done else ()
+        return _claim(connection, database, at, lease, until, most) if most > 0 else [], len(lost)
 
     return await database.transaction(write)
 
@@ -155,47 +107,6 @@ def _claim(
                 [(lease, microseconds(until), id) for id in ids],
             )
     return claimed
-
-
-def _settle(connection: Connection, database: Database, done: Sequence[Done], now: datetime) -> int:
-    rows = [_values(lease, settled) for lease, settled in done]
-    postgresql = database.dialect == "postgresql"
-    mine = _run(connection, _MINE_POSTGRESQL if postgresql else _MINE_SQLITE, rows, postgresql)
-    if lost := len(rows) - mine:
-        # A batch that outlived its lease and went all the same, found again in the queue: not twice.
-        late = [_values(lease, settled) for lease, settled in done if settled.sent_at is not None]
-        if late:
-            _run(connection, _LATE_POSTGRESQL if postgresql else _LATE_SQLITE, late, postgresql)
-    at = microseconds(now)
-    notes = [
-        (new_id(now), settled.id, at, settled.provider, note.kind, note.status, note.detail)
-        for _lease, settled in done
-        for note in settled.notes
-    ]
-    if notes:
-        _run(connection, _NOTE_POSTGRESQL if postgresql else _NOTE_SQLITE, notes, postgresql)
-    return lost
-
-
-def _run(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]], columns: bool) -> int:
-    """Runs a statement for all rows, given as they are or column by column; how many rows it touched."""
-    given: Any = tuple(list(column) for column in zip(*rows, strict=True)) if columns else list(rows)
-    return connection.exec_driver_sql(statement, given).rowcount
-
-
-def _values(lease: bytes, settled: Settled) -> tuple[Any, ...]:
-    return (
-        settled.status,
-        settled.attempts,
-        microseconds(settled.due_at),
-        settled.provider or None,
-        settled.external_id,
-        None if settled.sent_at is None else microseconds(settled.sent_at),
-        None if settled.finished_at is None else microseconds(settled.finished_at),
-        settled.cost,
-        settled.id,
-        lease,
-    )
 
 
 def _written(statement: str, database: Database, **values: Any) -> tuple[str, tuple[Any, ...]]:

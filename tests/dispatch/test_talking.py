@@ -20,6 +20,7 @@ from records import tables
 from records.claims import claim, release
 from records.correspondence import exchange, waits
 from records.database import Database
+from records.dead_letters import listed, replay
 from tests.dispatch.outbox import Outbox, until
 
 CLOSED = ("sent", "failed", "blocked", "expired")
@@ -170,6 +171,23 @@ async def test_what_can_never_go_does_not_hold_up_what_is_behind_it(outbox: Outb
     trackings = [await add(outbox, body) for body in ("bad", "gone", "good")]
     async with talking(outbox, Correspondent(odd)):
         assert await closed(outbox, *trackings) == ["failed", "blocked", "sent"]
+
+
+async def test_what_failed_is_listed_and_goes_when_it_is_replayed(outbox: Outbox, database: Database) -> None:
+    answers: list[Outcome] = [Rejected("400 can't parse entities")]
+
+    async def once(outgoing: Outgoing) -> Outcome:
+        return answers.pop() if answers else Accepted()
+
+    tracking = await add(outbox, "x")
+    async with talking(outbox, Correspondent(once)):
+        assert await closed(outbox, tracking) == ["failed"]
+        [dead] = await listed(database, channel="telegram")
+        assert (dead.tracking, dead.provider, dead.reason) == (tracking, "telegram", "rejected")
+        assert dead.detail == "400 can't parse entities"
+        assert await replay(database, [dead.id], outbox.clock()) == 1
+        assert await closed(outbox, tracking) == ["sent"]
+    assert await listed(database) == []
 
 
 async def test_one_bot_that_is_refused_holds_up_no_other(outbox: Outbox) -> None:
