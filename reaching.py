@@ -9,10 +9,10 @@ from pathlib import Path
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from dispatch.guard import guarded
 from dispatch.provider import Provider, Receipt
 from dispatch.providers.push.apns import Apns
 from dispatch.providers.push.fcm import Fcm, read_account
-from dispatch.providers.push.guard import guarded
 from dispatch.providers.push.jwt import read_p256_key
 from dispatch.providers.push.webpush import WebPush
 from dispatch.providers.sandbox import Sandbox

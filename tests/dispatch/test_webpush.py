@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from aiohttp import ClientConnectorError, ClientSession, web
+from aiohttp import ClientConnectorError, ClientSession, TCPConnector, web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,8 +33,8 @@ from dispatch.errors import (
     Rejected,
     Unroutable,
 )
+from dispatch.guard import Public, guarded, public, public_or_own
 from dispatch.provider import Accepted, Outgoing
-from dispatch.providers.push.guard import Public, guarded, public
 from dispatch.providers.push.jwt import base64url, read_p256_key
 from dispatch.providers.push.webpush import ERRORS, HOSTS, LONGEST, WebPush
 from tests import npm
@@ -269,8 +269,13 @@ async def test_private_addresses_are_not_reached() -> None:
             await Public(Names(address)).resolve("push.example")
     assert public("142.250.1.95")
     assert public("2607:f8b0:4004:800::200a")
-    both = await Public(Names("10.0.0.7", "142.250.1.95")).resolve("push.example")
-    assert [each["host"] for each in both] == ["142.250.1.95"]
+    (found,) = await Public(Names("142.250.1.95")).resolve("push.example")
+    assert found["host"] == "142.250.1.95"
+    with pytest.raises(OSError, match="no public address"):  # Who has both is up to no good.
+        await Public(Names("10.0.0.7", "142.250.1.95")).resolve("push.example")
+    assert public_or_own("127.0.0.1")
+    assert public_or_own("::1")
+    assert not public_or_own("10.0.0.7")
 
 
 async def test_a_guarded_session_does_not_come_here() -> None:
@@ -280,5 +285,25 @@ async def test_a_guarded_session_does_not_come_here() -> None:
     app = web.Application()
     app.router.add_post("/{path:.*}", take)
     async with TestServer(app) as server, guarded() as http:
+        for host in ("localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"):
+            with pytest.raises(ClientConnectorError, match="no public address"):
+                await http.post(f"http://{host}:{server.port}/x")
+
+
+async def test_a_name_that_changes_its_address_gains_nothing() -> None:
+    """The first look finds a public address, and the connection this machine's."""
+
+    class Rebound(Names):
+        looks = 0
+
+        async def resolve(
+            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        ) -> list[ResolveResult]:
+            self.looks += 1
+            return await Names("142.250.1.95" if self.looks == 1 else "127.0.0.1").resolve(host, port, family)
+
+    resolver = Public(Rebound())
+    await resolver.resolve("push.example")
+    async with ClientSession(connector=TCPConnector(resolver=resolver, use_dns_cache=False)) as http:
         with pytest.raises(ClientConnectorError, match="no public address"):
-            await http.post(f"http://localhost:{server.port}/x")
+            await http.post("http://push.example/x")
