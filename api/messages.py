@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,24 +16,15 @@ from pydantic import BaseModel
 from api import body, models
 from api.access import HOLDER, Guard
 from api.body import pointer
+from api.drafts import drafted, lines_of
 from api.problems import Problem, Wrong
-from engine.alphabet import parts
 from records.account_messages import Sent, Step
 from records.outbox import content
 from records.vault import Unreadable, Vault
 from services.accounts import Holder
 from services.received import Inbound
 from services.submissions import Draft, Once, OtherRequest, Submissions, Taken
-from services.tariff_file import line_of
-from services.verification import BadNumber, e164
 
-KINDS: Mapping[str, str] = {
-    "sms": "msisdn",
-    "voice": "msisdn",
-    "email": "email",
-    "telegram": "telegram",
-    "bale": "bale",
-}
 SHOWN: Mapping[str, models.Status] = {"claimed": "sending"}  # What the outbox calls otherwise.
 
 
@@ -156,45 +148,11 @@ class Messages:
         """What the outbox is to take; a ``Problem`` that names every field that only we can know is wrong."""
         wrong: list[Wrong] = []
         drafts: list[Draft] = []
-        own = {line_of(line): line for line in holder.lines}
-        latest = now + timedelta(days=models.DAYS_AHEAD)
+        own = lines_of(holder.lines)
         for place, message in enumerate(messages):
-            at = (field, place)
-            route = self._routes.get(message.channel)
-            if route is None:
-                wrong.append(Wrong(pointer(*at, "channel"), "channel"))
-            to, subject = message.to, ""
-            if isinstance(message, models.SmsMessage | models.VoiceMessage):
-                try:
-                    to = e164(to)
-                except BadNumber:
-                    wrong.append(Wrong(pointer(*at, "to"), "number"))
-            if isinstance(message, models.SmsMessage):
-                if parts(message.text) > models.MOST_PARTS:
-                    wrong.append(Wrong(pointer(*at, "text"), "parts", {"most": models.MOST_PARTS}))
-                if message.line is not None:
-                    line = _own_line(message.line, own)
-                    if line is None:
-                        wrong.append(Wrong(pointer(*at, "line"), "line"))
-                    route = f"sms-{line}"
-            if isinstance(message, models.EmailMessage):
-                subject = message.subject
-            if message.send_at is not None and message.send_at > latest:
-                wrong.append(Wrong(pointer(*at, "send_at"), "late", {"days": models.DAYS_AHEAD}))
-            drafts.append(
-                Draft(
-                    channel=message.channel,
-                    kind=KINDS[message.channel],
-                    to=to,
-                    text=message.text,
-                    klass=message.klass,
-                    lifetime=timedelta(seconds=message.expires_in),
-                    subject=subject,
-                    route=route or "",
-                    due=None if message.send_at is None else max(message.send_at, now),
-                    reference=message.reference,
-                )
-            )
+            draft, faults = drafted(message, self._routes.get(message.channel), own, now)
+            drafts.append(draft)
+            wrong += [replace(fault, pointer=pointer(field, place) + fault.pointer) for fault in faults]
         if wrong:
             raise Problem("invalid", wrong[: body.MOST_WRONG])
         return drafts
@@ -232,13 +190,6 @@ def read_cursor(text: str | None) -> bytes | None:
         return base64.b64decode(text + "==", altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise Problem("invalid", [Wrong("cursor", "cursor")]) from None
-
-
-def _own_line(line: str, own: Mapping[str, str]) -> str | None:
-    try:
-        return own.get(line_of(line))
-    except ValueError:
-        return None
 
 
 def _taken(taken: Sequence[Taken]) -> str:

@@ -1,0 +1,75 @@
+"""From a message as the API takes it to what the outbox is given, with what only we can know is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from api import models
+from api.problems import Wrong
+from engine.alphabet import parts
+from services.submissions import Draft
+from services.tariff_file import line_of
+from services.verification import BadNumber, e164
+
+KINDS: Mapping[str, str] = {
+    "sms": "msisdn",
+    "voice": "msisdn",
+    "email": "email",
+    "telegram": "telegram",
+    "bale": "bale",
+}
+
+
+def lines_of(lines: Sequence[str]) -> Mapping[str, str]:
+    """Lines of an account by what they are called in any way of writing them."""
+    return {line_of(line): line for line in lines}
+
+
+def drafted(
+    message: models.Message, route: str | None, own: Mapping[str, str], now: datetime
+) -> tuple[Draft, Sequence[Wrong]]:
+    """The draft of a message by ``route`` (None: nobody sends its channel), from one of the account's ``own``
+    lines; and what is wrong with it, with which it is good for nothing. Pointers are into the message."""
+    wrong: list[Wrong] = []
+    if route is None:
+        wrong.append(Wrong("/channel", "channel"))
+    to, subject = message.to, ""
+    if isinstance(message, models.SmsMessage | models.VoiceMessage):
+        try:
+            to = e164(to)
+        except BadNumber:
+            wrong.append(Wrong("/to", "number"))
+    if isinstance(message, models.SmsMessage):
+        if parts(message.text) > models.MOST_PARTS:
+            wrong.append(Wrong("/text", "parts", {"most": models.MOST_PARTS}))
+        if message.line is not None:
+            line = own_line(message.line, own)
+            if line is None:
+                wrong.append(Wrong("/line", "line"))
+            route = f"sms-{line}"
+    if isinstance(message, models.EmailMessage):
+        subject = message.subject
+    if message.send_at is not None and message.send_at > now + timedelta(days=models.DAYS_AHEAD):
+        wrong.append(Wrong("/send_at", "late", {"days": models.DAYS_AHEAD}))
+    draft = Draft(
+        channel=message.channel,
+        kind=KINDS[message.channel],
+        to=to,
+        text=message.text,
+        klass=message.klass,
+        lifetime=timedelta(seconds=message.expires_in),
+        subject=subject,
+        route=route or "",
+        due=None if message.send_at is None else max(message.send_at, now),
+        reference=message.reference,
+    )
+    return draft, wrong
+
+
+def own_line(line: str, own: Mapping[str, str]) -> str | None:
+    """The account's line of this number; None where it is not theirs."""
+    try:
+        return own.get(line_of(line))
+    except ValueError:
+        return None
