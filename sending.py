@@ -31,7 +31,7 @@ from records.claims import Lane
 from records.limits import RedisBuckets
 from records.tables import TALKING, outbox
 from records.unit import Unavailable
-from settings import SMS_PROVIDERS, SettingError
+from settings import NEEDS, PROVIDERS, SettingError, demand
 from web.access import RouteSecret
 
 log = structlog.get_logger()
@@ -120,6 +120,11 @@ def routes_of(home: House) -> Routes:
             found = read_routes(settings.routes_file.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise SettingError(f"ROUTES_FILE: {settings.routes_file}: {error}") from None
+    for channel, known in PROVIDERS.items():
+        for name in found.names(channel):
+            if name not in known:
+                raise SettingError(f"ROUTES_FILE: there is no provider {name} of {channel}")
+            demand(settings, NEEDS.get(name, ()), f"{name} in ROUTES_FILE")
     named = {each.channel for each in found.routes}
     rest = plain([(channel, name) for channel, name in usual.items() if channel not in named])
     pushes = [] if "push" in named else reaching.push_routes(settings.push_provider)
@@ -139,11 +144,7 @@ def providers(home: House, stack: AsyncExitStack, routes: Routes) -> list[Provid
 
 def texts(home: House, routes: Routes) -> list[Provider]:
     """Every provider of SMS that a route names."""
-    names = routes.names("sms")
-    for name in names:
-        if name not in SMS_PROVIDERS:
-            raise SettingError(f"ROUTES_FILE: there is no provider {name} of sms")
-    return [carriers.sms(name, home.settings, home.http) for name in names]
+    return [carriers.sms(name, home.settings, home.http) for name in routes.names("sms")]
 
 
 def receipt_routes(home: House) -> list[web.RouteDef]:
@@ -161,11 +162,11 @@ def receipt_routes(home: House) -> list[web.RouteDef]:
 def permission(home: House) -> Permission:
     """What is looked at when a message is sent."""
     settings = home.settings
-    way_out = settings.advertising_way_out
+    ways = {"bulk": settings.advertising_way_out, "service": settings.notices_way_out}
     return Permission(
         home.database,
         read_hours(settings.advertising_hours),
-        "" if way_out == "-" else way_out,
+        {klass: words for klass, words in ways.items() if words != "-"},
         asked_first=settings.advertising_consent,
     )
 

@@ -7,7 +7,7 @@ parser and whether it is a secret stand beside it, so that ``server.py config`` 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,16 @@ SMS_PROVIDERS = ("sandbox", "kavenegar", "smsir", "melipayamak", "ippanel", "mag
 VOICE_PROVIDERS = ("sandbox", "kavenegar-call", "ippanel-call", "asterisk")
 
 PUSH_PROVIDERS = ("sandbox", "fcm", "webpush", "apns")
+
+EMAIL_PROVIDERS = ("sandbox", "smtp")
+
+# By channel: who may carry it.
+PROVIDERS: Mapping[str, tuple[str, ...]] = {
+    "sms": SMS_PROVIDERS,
+    "voice": VOICE_PROVIDERS,
+    "email": EMAIL_PROVIDERS,
+    "push": PUSH_PROVIDERS,
+}
 
 SMPP_VENDORS = ("standard", "6d", "mica", "tata", "cbs", "number")
 
@@ -264,6 +274,9 @@ class Settings:
     advertising_way_out: str = setting(
         "لغو11", kinds.text, "words by which advertising by SMS is ended, put at its end; - for none"
     )
+    notices_way_out: str = setting(
+        "-", kinds.text, "the same for notices by SMS, where the rule of the line wants it; - for none"
+    )
     voice_provider: str = setting("sandbox", kinds.choice(*VOICE_PROVIDERS), "who makes voice calls")
     kavenegar_call_template: str = setting(
         "", kinds.name, "Kavenegar's template for codes by call; without it the words are read"
@@ -276,7 +289,7 @@ class Settings:
     asterisk_endpoint: str = setting("", kinds.endpoint, "what it dials, such as PJSIP/{number}@trunk")
     asterisk_caller: str = setting("", kinds.text, "number that is shown to whom it calls")
     asterisk_prompts: str = setting("chapar", kinds.name, "folder of our recordings in its sounds")
-    email_provider: str = setting("sandbox", kinds.choice("sandbox", "smtp"), "who sends e-mail")
+    email_provider: str = setting("sandbox", kinds.choice(*EMAIL_PROVIDERS), "who sends e-mail")
     smtp_url: str = setting(
         "", kinds.url("smtp", "smtps"), "mail server, smtp://user:password@host:587", secret=True
     )
@@ -494,78 +507,44 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
             raise SettingError(f"{name}: there is no such setting; `server.py config` lists them all")
 
 
-SMS_NEEDS: Mapping[str, tuple[str, ...]] = {
-    "kavenegar": ("key",),
-    "smsir": ("key", "sender"),
-    "melipayamak": ("username", "password", "sender"),
-    "ippanel": ("key", "sender"),
-    "magfa": ("username", "password", "domain", "sender"),
-}
-
-VOICE_NEEDS: Mapping[str, tuple[str, ...]] = {
+# What a provider cannot do without, whoever names it.
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "kavenegar": ("kavenegar_key",),
+    "smsir": ("smsir_key", "smsir_sender"),
+    "melipayamak": ("melipayamak_username", "melipayamak_password", "melipayamak_sender"),
+    "ippanel": ("ippanel_key", "ippanel_sender"),
+    "magfa": ("magfa_username", "magfa_password", "magfa_domain", "magfa_sender"),
     "kavenegar-call": ("kavenegar_key",),
     "ippanel-call": ("ippanel_key",),
     "asterisk": ("asterisk_user", "asterisk_password", "asterisk_endpoint"),
-}
-
-PUSH_NEEDS: Mapping[str, tuple[str, ...]] = {
+    "smtp": ("smtp_url", "mail_from"),
     "fcm": ("fcm_account_file",),
     "webpush": ("webpush_key_file", "webpush_contact"),
     "apns": ("apns_key_file", "apns_key_id", "apns_team", "apns_topic"),
 }
 
 
+def demand(settings: Settings, needs: Sequence[str], by: str) -> None:
+    """Raises ``SettingError`` where one of these settings is empty; ``by`` says who needs it."""
+    for name in needs:
+        if not getattr(settings, name):
+            raise SettingError(f"{name.upper()}: is empty, but {by} needs it")
+
+
 def _check(settings: Settings) -> None:
     """What single parsers cannot see: settings that need one another."""
-    needed = (
-        (
-            settings.sms_inbound_every is not None,
-            "KAVENEGAR_KEY",
-            settings.kavenegar_key,
-            "SMS_INBOUND_EVERY",
-        ),
-        (
-            settings.sms_inbound_every is not None,
-            "SMS_LINES",
-            settings.lines,
-            "SMS_INBOUND_EVERY",
-        ),
-        *(
-            (
-                settings.sms_provider == name,
-                f"{name}_{field}".upper(),
-                getattr(settings, f"{name}_{field}"),
-                f"SMS_PROVIDER={name}",
-            )
-            for name, needs in SMS_NEEDS.items()
-            for field in needs
-        ),
-        *(
-            (
-                settings.voice_provider == provider,
-                name.upper(),
-                getattr(settings, name),
-                f"VOICE_PROVIDER={provider}",
-            )
-            for provider, needs in VOICE_NEEDS.items()
-            for name in needs
-        ),
-        *(
-            (
-                provider in settings.push_provider,
-                name.upper(),
-                getattr(settings, name),
-                f"PUSH_PROVIDER={provider}",
-            )
-            for provider, needs in PUSH_NEEDS.items()
-            for name in needs
-        ),
-        (settings.email_provider == "smtp", "SMTP_URL", settings.smtp_url, "EMAIL_PROVIDER=smtp"),
-        (settings.email_provider == "smtp", "MAIL_FROM", settings.mail_from, "EMAIL_PROVIDER=smtp"),
-    )
+    if settings.sms_inbound_every is not None:
+        demand(settings, ("kavenegar_key",), "SMS_INBOUND_EVERY")
+        if not settings.lines:
+            raise SettingError("SMS_LINES: is empty, but SMS_INBOUND_EVERY needs it")
+    for setting, providers in (
+        ("SMS_PROVIDER", (settings.sms_provider,)),
+        ("VOICE_PROVIDER", (settings.voice_provider,)),
+        ("PUSH_PROVIDER", settings.push_provider),
+        ("EMAIL_PROVIDER", (settings.email_provider,)),
+    ):
+        for provider in providers:
+            demand(settings, NEEDS.get(provider, ()), f"{setting}={provider}")
     for platform, bots in settings.bots.items():
         if bots.mode == "webhook" and bots.tokens and not settings.public_url:
             raise SettingError(f"PUBLIC_URL: is empty, but {platform.upper()}_MODE=webhook needs it")
-    for wanted, name, value, by in needed:
-        if wanted and not value:
-            raise SettingError(f"{name}: is empty, but {by} needs it")

@@ -17,6 +17,7 @@ import structlog
 from dispatch.errors import Nobody, Unsubscribed
 from dispatch.gate import Instead, Later, Never, Verdict
 from dispatch.provider import Outcome, Outgoing
+from dispatch.providers.sms.names import ANSWERS
 from engine import alphabet
 from records import suppressions as records
 from records.claims import Claimed
@@ -68,8 +69,8 @@ def read_hours(text: str, zone: str = "Asia/Tehran") -> Hours:
 
 
 def with_way_out(outgoing: Outgoing, words: str) -> Outgoing:
-    """The SMS with the words by which advertising is ended at its end, unless it says them."""
-    if _plain(words) in _plain(outgoing.body):
+    """The SMS with the words by which more of the kind is ended at its end, unless they stand there."""
+    if _plain(outgoing.body).endswith(_plain(words)):
         return outgoing
     body = f"{outgoing.body.rstrip()}\n{words}"
     return replace(outgoing, body=body, parts=alphabet.parts(body))
@@ -80,13 +81,15 @@ def _plain(text: str) -> str:
 
 
 class Permission:
-    """``way_out``: the words that end an advertising SMS, "" for none. ``asked_first``: whether advertising
-    needs a consent that was given; else one that was withdrawn forbids it."""
+    """``ways_out``: the words that end an SMS, by class. ``asked_first``: whether advertising needs a consent
+    that was given; else one that was withdrawn forbids it."""
 
-    def __init__(self, database: Database, hours: Hours, way_out: str, *, asked_first: bool) -> None:
+    def __init__(
+        self, database: Database, hours: Hours, ways_out: Mapping[str, str], *, asked_first: bool
+    ) -> None:
         self._database = database
         self._hours = hours
-        self._way_out = way_out
+        self._ways_out = ways_out
         self._asked_first = asked_first
 
     async def verdicts(
@@ -121,16 +124,15 @@ class Permission:
         advertising = claimed.klass == ADVERTISING
         if closed is not None and (closed.scope == "all" or advertising):
             return Never(f"suppressed: {closed.reason}")
-        if not advertising:
-            return None
-        if not said.get(claimed.party, not self._asked_first):
+        if advertising and not said.get(claimed.party, not self._asked_first):
             return Never("consent withdrawn" if claimed.party in said else "no consent")
-        if opens is not None:
+        if advertising and opens is not None:
             return Later(opens, "outside the hours of advertising")
-        if claimed.channel == "sms" and self._way_out:
-            other = with_way_out(outgoing, self._way_out)
-            return None if other is outgoing else Instead(other)
-        return None
+        words = self._ways_out.get(claimed.klass)
+        if claimed.channel != "sms" or not words or outgoing.route.startswith(ANSWERS):
+            return None  # Whoever wrote to us and is answered is not being told of things.
+        other = with_way_out(outgoing, words)
+        return None if other is outgoing else Instead(other)
 
     async def told(self, batch: Sequence[tuple[Claimed, Outcome]], now: datetime) -> None:
         """Learns from what became of messages."""

@@ -23,7 +23,7 @@ from house import House, house, now
 from records.tables import outbox
 from records.tariffs import Tariff
 from records.unit import Unit
-from sending import dispatching
+from sending import dispatching, receipt_routes
 from services.notices import Recipient
 from tests.dispatch.vendors import Vendor
 
@@ -52,6 +52,32 @@ async def test_every_vendor_is_made_from_its_settings(http: ClientSession) -> No
         assert carriers.usual(found)["sms"].provider == name
     assert carriers.sms("sandbox", settings.load({}), http).name == "sandbox"
     assert set(carriers.lines(settings.load({}))) == set(SMS)
+
+
+@pytest.mark.parametrize(
+    ("channel", "name", "missing"),
+    [
+        ("sms", "magfa", "MAGFA_USERNAME: is empty, but magfa in ROUTES_FILE needs it"),
+        ("voice", "asterisk", "ASTERISK_USER: is empty, but asterisk in ROUTES_FILE needs it"),
+        ("push", "fcm", "FCM_ACCOUNT_FILE: is empty, but fcm in ROUTES_FILE needs it"),
+        ("email", "smtp", "SMTP_URL: is empty, but smtp in ROUTES_FILE needs it"),
+        ("sms", "nobody", "ROUTES_FILE: there is no provider nobody of sms"),
+        ("email", "fcm", "ROUTES_FILE: there is no provider fcm of email"),
+    ],
+)
+async def test_what_only_the_routes_name_is_checked_at_the_start(
+    tmp_path: Path, channel: str, name: str, missing: str
+) -> None:
+    """Before anything is opened for a provider, whether this process sends or answers alone."""
+    file = tmp_path / "routes.yaml"
+    file.write_text(f"{channel}:\n  - providers: {{sandbox: 1, {name}: 0}}\n", "utf-8")
+    found = settings.load({"DATA_DIR": str(tmp_path), "ROUTES_FILE": str(file)})
+    async with house(found) as home:
+        with pytest.raises(settings.SettingError, match=f"^{missing}$"):
+            receipt_routes(home)
+        with pytest.raises(settings.SettingError, match=f"^{missing}$"):
+            async with dispatching(home):
+                pass
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "ADVERTISING_HOURS": ("07:00-22:30", "07:00-22:30"),
     "ADVERTISING_CONSENT": ("no", False),
     "ADVERTISING_WAY_OUT": ("لغو۱۱",) * 2,
+    "NOTICES_WAY_OUT": ("لغو11", "لغو11"),
     "VOICE_PROVIDER": ("kavenegar-call", "kavenegar-call"),
     "KAVENEGAR_CALL_TEMPLATE": ("chapar-call",) * 2,
     "ASTERISK_URL": ("http://10.0.0.7:8088/ari",) * 2,

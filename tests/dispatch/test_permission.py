@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from services.suppression import Suppressions
 from tests.dispatch.outbox import START, Carrier, Outbox, until
 
 NUMBER = "+989121234567"
+ADVERTISING = {"bulk": "لغو11"}
 
 
 async def agree(outbox: Outbox, number: str = NUMBER, *, given: bool = True) -> None:
@@ -44,9 +46,15 @@ async def agree(outbox: Outbox, number: str = NUMBER, *, given: bool = True) -> 
     await outbox.committer.commit(unit)
 
 
-async def went(outbox: Outbox, carrier: Carrier, *trackings: str, asked_first: bool = True) -> list[str]:
+async def went(
+    outbox: Outbox,
+    carrier: Carrier,
+    *trackings: str,
+    asked_first: bool = True,
+    ways_out: Mapping[str, str] = ADVERTISING,
+) -> list[str]:
     """What became of messages, also of those that wait."""
-    permission = Permission(outbox.database, read_hours("09:00-21:00"), "لغو11", asked_first=asked_first)
+    permission = Permission(outbox.database, read_hours("09:00-21:00"), ways_out, asked_first=asked_first)
     dispatcher = Dispatcher(
         outbox.database,
         outbox.vault,
@@ -84,6 +92,19 @@ async def test_advertising_with_consent_says_how_to_end_it(outbox: Outbox) -> No
     carrier = Carrier()
     assert await went(outbox, carrier, tracking) == ["sent"]
     assert carrier.handed == ["حراج\nلغو11"]
+
+
+async def test_notices_say_how_to_end_them_where_the_line_wants_it(outbox: Outbox) -> None:
+    """But neither a code nor the answer to somebody who wrote."""
+    trackings = [
+        await outbox.add("خبر"),
+        await outbox.add("پاسخ", route="sms-10004346"),
+        await outbox.add("کد", klass="otp"),
+    ]
+    carrier = Carrier()
+    ways_out = {**ADVERTISING, "service": "لغو۱۱"}
+    assert await went(outbox, carrier, *trackings, ways_out=ways_out) == ["sent"] * 3
+    assert sorted(carrier.handed) == sorted(["خبر\nلغو۱۱", "پاسخ", "کد"])
 
 
 @pytest.mark.parametrize("asked_first", [True, False])
@@ -164,6 +185,11 @@ def test_hours_that_are_none_are_refused(text: str) -> None:
 def test_who_says_it_already_need_not_say_it_twice(body: str) -> None:
     outgoing = Outgoing(b"1" * 16, "1", "bulk", NUMBER, "", body, 1, START)
     assert with_way_out(outgoing, "لغو11") is outgoing
+
+
+def test_the_words_are_at_the_end() -> None:
+    outgoing = Outgoing(b"1" * 16, "1", "bulk", NUMBER, "", "برای لغو ۱۱ بفرستید", 1, START)
+    assert with_way_out(outgoing, "لغو11").body == "برای لغو ۱۱ بفرستید\nلغو11"
 
 
 def test_its_parts_are_counted_again() -> None:
