@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from dispatch.errors import DispatchError, Misconfigured, Rejected, Unreachable, Unroutable
+from dispatch.errors import DispatchError, Misconfigured, Unreachable, Unroutable
 from dispatch.provider import Accepted, Receipt
 from dispatch.providers.voice.asterisk import Asterisk
 from records.outbox import templated
@@ -191,7 +191,7 @@ async def test_who_hangs_up_in_the_middle_has_not_heard(
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(400, Rejected), (401, Misconfigured), (500, Unreachable), (418, Unreachable)]
+    ("status", "error"), [(400, Unroutable), (401, Misconfigured), (500, Unreachable), (418, Unreachable)]
 )
 async def test_a_call_that_is_not_begun(
     ari: Ari, asterisk: Asterisk, status: int, error: type[DispatchError]

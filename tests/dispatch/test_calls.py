@@ -70,7 +70,7 @@ async def test_kavenegar_tells_what_became_of_calls(vendor: Vendor, http: Client
         "8": Receipt("failed", "11 نرسیده"),
     }
     assert await calls.find([message.id.hex()]) == {message.id.hex(): Found("7", Receipt("sent", "5 ارسال"))}
-    assert isinstance((await calls.send([message]))[0], Rejected), "428: a call is impossible"
+    assert isinstance((await calls.send([message]))[0], Unroutable), "428: a call is impossible"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from dispatch.errors import (
     Rejected,
     Throttled,
     Unreachable,
+    Unroutable,
 )
 from dispatch.provider import Accepted, Credit, Receipt
 from dispatch.providers.sms.ippanel import STATUSES, IpPanel
@@ -135,7 +136,7 @@ async def test_an_unknown_status_is_logged_and_kept(vendor: Vendor, ippanel: IpP
         (401, "400-1", {}, Misconfigured),
         (422, "400-2", {"message": ["الزامی"]}, Rejected),
         (422, "400-2", {"from_number": ["نامعتبر"]}, Misconfigured),
-        (422, "422-9", {"params.recipients.0": ["نامعتبر"]}, Rejected),
+        (422, "422-9", {"params.recipients.0": ["نامعتبر"]}, Unroutable),
         (402, "402-1", None, Misconfigured),
         (429, "429-1", [], Throttled),
         (400, "999-1", [], Unreachable),
@@ -167,7 +168,7 @@ async def test_one_at_fault_does_not_stop_the_others(vendor: Vendor, ippanel: Ip
     vendor.answers = [refused(422, "400-2"), alone, alone, alone]
     good, bad, fine = await ippanel.send([outgoing(), outgoing("+989999999999"), outgoing("+989351112233")])
     assert isinstance(good, Accepted)
-    assert isinstance(bad, Rejected)
+    assert isinstance(bad, Unroutable)
     assert isinstance(fine, Accepted)
 
 

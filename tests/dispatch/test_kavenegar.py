@@ -21,6 +21,7 @@ from dispatch.errors import (
     Rejected,
     Throttled,
     Unreachable,
+    Unroutable,
     Unsubscribed,
 )
 from dispatch.provider import Accepted, Credit, Found, Receipt
@@ -148,7 +149,7 @@ async def test_one_wrong_number_does_not_stop_the_others(vendor: Vendor, kaveneg
     vendor.answers = [reply(411), alone, alone, alone]
     good, bad, fine = await kavenegar.send([outgoing(), outgoing("+989999999999"), outgoing("+989351112233")])
     assert isinstance(good, Accepted)
-    assert isinstance(bad, Rejected)
+    assert isinstance(bad, Unroutable)
     assert bad.detail == "411 دریافت کننده نامعتبر است"
     assert isinstance(fine, Accepted)
 
@@ -171,7 +172,8 @@ async def test_every_error_of_the_table(
         (451, Throttled),
         (418, Misconfigured),
         (403, Misconfigured),
-        (411, Rejected),
+        (411, Unroutable),
+        (406, Rejected),
     ],
 )
 def test_the_table_says_what_the_vendor_means(status: int, error: type[DispatchError]) -> None:

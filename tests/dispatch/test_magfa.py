@@ -18,6 +18,7 @@ from dispatch.errors import (
     Rejected,
     Throttled,
     Unreachable,
+    Unroutable,
     Unsubscribed,
 )
 from dispatch.provider import Accepted, Credit, Found, Receipt
@@ -167,4 +168,4 @@ async def test_what_is_left_on_the_account(vendor: Vendor, magfa: Magfa) -> None
 
 
 def test_there_is_something_to_reject() -> None:
-    assert ERRORS[1] is Rejected
+    assert (ERRORS[13], ERRORS[1]) == (Rejected, Unroutable)

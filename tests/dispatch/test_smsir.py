@@ -15,6 +15,7 @@ from dispatch.errors import (
     Rejected,
     Throttled,
     Unreachable,
+    Unroutable,
     Unsubscribed,
 )
 from dispatch.provider import Accepted, Credit, Receipt
@@ -93,7 +94,7 @@ async def test_who_is_on_the_blacklist_and_what_is_no_number(vendor: Vendor, sms
     good, blocked, wrong = await smsir.send([outgoing(f"+98912123456{n}") for n in range(3)])
     assert isinstance(good, Accepted)
     assert isinstance(blocked, Unsubscribed)
-    assert isinstance(wrong, Rejected)
+    assert isinstance(wrong, Unroutable)
 
 
 async def test_ids_that_are_fewer_than_the_messages_tell_of_none(vendor: Vendor, smsir: SmsIr) -> None:
@@ -128,7 +129,7 @@ async def test_every_error_of_the_table(
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(10, Misconfigured), (20, Throttled), (102, Misconfigured), (104, Rejected), (115, Unsubscribed)],
+    [(10, Misconfigured), (20, Throttled), (102, Misconfigured), (104, Unroutable), (115, Unsubscribed)],
 )
 def test_the_table_says_what_the_vendor_means(status: int, error: type[DispatchError]) -> None:
     assert ERRORS[status] is error

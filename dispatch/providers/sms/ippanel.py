@@ -18,7 +18,15 @@ import aiohttp
 import msgspec
 import structlog
 
-from dispatch.errors import Ambiguous, DispatchError, Misconfigured, Rejected, Throttled, Unreachable
+from dispatch.errors import (
+    Ambiguous,
+    DispatchError,
+    Misconfigured,
+    Rejected,
+    Throttled,
+    Unreachable,
+    Unroutable,
+)
 from dispatch.provider import Accepted, Credit, Outcome, Outgoing, Receipt
 from dispatch.providers.exchange import Answer, Exchange, merged, one_by_one
 from dispatch.providers.sms import names
@@ -43,9 +51,11 @@ ERRORS: Mapping[str, type[DispatchError]] = {
     "400-2": Rejected,  # a field
 }
 
-# And by the field that is wrong, where one is named.
+# And by the field that is wrong, where one is named (without the places in lists).
 FIELDS: Mapping[str, type[DispatchError]] = {
     "from_number": Misconfigured,
+    "recipients": Unroutable,  # a number: another vendor may know such numbers
+    "params.recipients": Unroutable,
     "code": NoTemplate,
     "params.code": NoTemplate,
 }
@@ -158,7 +168,7 @@ class IpPanel:
             sent = await self._send(
                 _peer_to_peer(line, lots) if len(lots) > 1 else _webservice(line, lots[0])
             )
-        except Rejected as error:
+        except (Rejected, Unroutable) as error:
             return {} if len(batch) > 1 else {batch[0].id: error}
         except DispatchError as error:
             return {each.id: error for each in batch}
@@ -213,7 +223,7 @@ class IpPanel:
         if meta.status:
             return answer.read(kind)
         fields = meta.errors if isinstance(meta.errors, dict) else {}
-        named = (FIELDS[field] for field in fields if field in FIELDS)
+        named = (FIELDS[name] for name in map(_plain, fields) if name in FIELDS)
         error = next(named, None) or ERRORS.get(meta.message_code or "") or HTTP.get(answer.status)
         if error is None:
             log.error("ippanel.unknown_error", status=answer.status, code=meta.message_code)
@@ -234,6 +244,11 @@ def _webservice(line: str, lot: Sequence[Outgoing]) -> dict[str, Any]:
         "message": lot[0].body,
         "params": {"recipients": [each.to for each in lot]},
     }
+
+
+def _plain(field: str) -> str:
+    """``params.0.recipients.1`` is ``params.recipients``."""
+    return ".".join(part for part in field.split(".") if not part.isdecimal())
 
 
 def _from(line: str) -> str:

@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 import structlog
 
-from dispatch.errors import Ambiguous, Rejected, Unsubscribed
+from dispatch.errors import Ambiguous, Rejected, Unroutable, Unsubscribed
 from dispatch.provider import Accepted, Callback, Credit, Found, Outcome, Outgoing, Receipt
 from dispatch.providers.exchange import one_by_one
 from dispatch.providers.sms import names
@@ -95,7 +95,7 @@ class Kavenegar:
         if len(first) > 1 and all(names.line(each, self._lines) for each in first):
             try:  # Together they need a line each.
                 outcomes = await self._send_together(first)
-            except Rejected:
+            except (Rejected, Unroutable):
                 pass  # One of them is at fault, and with it all were refused: each goes alone.
         alone = [outgoing for outgoing in batch if outgoing.id not in outcomes]
         for outgoing, outcome in zip(alone, await one_by_one(alone, self._send_alone), strict=True):

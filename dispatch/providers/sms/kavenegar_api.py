@@ -9,7 +9,7 @@ import aiohttp
 import msgspec
 import structlog
 
-from dispatch.errors import DispatchError, Misconfigured, Rejected, Throttled, Unreachable
+from dispatch.errors import DispatchError, Misconfigured, Rejected, Throttled, Unreachable, Unroutable
 from dispatch.providers.exchange import Exchange
 from dispatch.providers.sms.templates import NoTemplate
 
@@ -28,19 +28,19 @@ ERRORS: Mapping[int, type[DispatchError]] = {
     406: Rejected,  # empty parameters
     407: Misconfigured,  # access, address of ours
     409: Throttled,  # busy
-    411: Rejected,  # receptor
+    411: Unroutable,  # receptor: another vendor may know such numbers
     412: Misconfigured,  # sender
-    413: Rejected,  # length
+    413: Unroutable,  # length: others carry longer ones
     414: Rejected,  # too many at once
     416: Misconfigured,  # address of ours
     417: Rejected,  # date
     418: Misconfigured,  # credit
     419: Rejected,  # arrays of different sizes
-    422: Rejected,  # a character
+    422: Unroutable,  # a character
     424: NoTemplate,  # there is no such template, or it is not approved
     426: NoTemplate,  # the plan has no templates
     427: Misconfigured,  # line
-    428: Rejected,  # call impossible
+    428: Unroutable,  # call impossible
     429: Throttled,  # rate
     431: NoTemplate,  # token's form
     432: NoTemplate,  # template without the token

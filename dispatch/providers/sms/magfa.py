@@ -48,7 +48,7 @@ STATUSES: Mapping[int, Literal["sent", "delivered", "failed", "blocked"]] = {
 
 # Why a request or one message of it was refused, by its ``status``.
 ERRORS: Mapping[int, type[DispatchError]] = {
-    1: Rejected,  # number
+    1: Unroutable,  # number: another vendor may know such numbers
     2: Misconfigured,  # line
     3: Rejected,  # encoding
     4: Rejected,  # class
@@ -69,7 +69,7 @@ ERRORS: Mapping[int, type[DispatchError]] = {
     27: Unsubscribed,  # on the operator's blacklist
     28: Unroutable,  # numbers like it are closed here
     29: Misconfigured,  # address of ours
-    30: Rejected,  # too many parts
+    30: Unroutable,  # too many parts: others carry longer ones
     31: Rejected,  # JSON
     33: Unsubscribed,  # لغو۱۱
     34: Misconfigured,  # the line's papers

@@ -24,6 +24,7 @@ from dispatch.errors import (
     Rejected,
     Throttled,
     Unreachable,
+    Unroutable,
     Unsubscribed,
 )
 from dispatch.provider import Accepted, Credit, Outcome, Outgoing, Receipt
@@ -77,11 +78,11 @@ ERRORS: Mapping[int, type[DispatchError]] = {
     10: Misconfigured,  # account not active
     11: Unreachable,  # not sent
     12: Misconfigured,  # the account's papers
-    14: Rejected,  # a link in the text
+    14: Unroutable,  # a link in the text, which others carry
     15: Rejected,  # several numbers without لغو11
     16: Rejected,  # no number
     17: Rejected,  # no text
-    18: Rejected,  # number
+    18: Unroutable,  # number: another vendor may know such numbers
     35: Unsubscribed,  # on the blacklist
 }
 
@@ -166,7 +167,7 @@ class Melipayamak:
         to = ",".join(names.home(each.to) for each in group)
         try:
             reply = await self._call("SendSMS", self._words(first, to))
-        except (Rejected, Unsubscribed) as error:
+        except (Rejected, Unroutable, Unsubscribed) as error:
             raise Rejected(error.detail) from None
         except DispatchError as error:
             return {each.id: error for each in group}

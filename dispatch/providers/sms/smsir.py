@@ -24,6 +24,7 @@ from dispatch.errors import (
     Rejected,
     Throttled,
     Unreachable,
+    Unroutable,
     Unsubscribed,
 )
 from dispatch.provider import Accepted, Credit, Outcome, Outgoing, Receipt
@@ -58,7 +59,7 @@ ERRORS: Mapping[int, type[DispatchError]] = {
     101: Misconfigured,  # line
     102: Misconfigured,  # credit
     103: Rejected,  # a text is empty
-    104: Rejected,  # a number is wrong
+    104: Unroutable,  # a number is wrong: another vendor may know such numbers
     105: Rejected,  # too many numbers
     106: Rejected,  # too many texts
     107: Rejected,  # no numbers
@@ -156,7 +157,7 @@ class SmsIr:
         """The outcome of each. Empty when the whole was refused for one of them, which is not known."""
         try:
             outcomes = await self._send_pack(line, batch)
-        except (Rejected, Unsubscribed) as error:
+        except (Rejected, Unroutable, Unsubscribed) as error:
             return {} if len(batch) > 1 else {batch[0].id: error}
         except DispatchError as error:
             outcomes = [error] * len(batch)
@@ -223,7 +224,7 @@ class SmsIr:
 def _outcome(pack: str, message: int | None) -> Outcome:
     """What became of one message of a pack, by its id."""
     if message is None:
-        return Rejected("no id: the number is wrong")
+        return Unroutable("no id: the number is wrong")
     if message == 0:
         return Unsubscribed("id 0: on the blacklist")
     return Accepted(f"{pack}/{message}", "pending")

@@ -20,7 +20,7 @@ import aiohttp
 import msgspec
 import structlog
 
-from dispatch.errors import DispatchError, Misconfigured, Rejected, Unreachable, Unroutable
+from dispatch.errors import DispatchError, Misconfigured, Unreachable, Unroutable
 from dispatch.provider import Accepted, Outcome, Outgoing, Receipt
 from dispatch.providers.exchange import Exchange, one_by_one
 from dispatch.providers.sms import names
@@ -28,7 +28,7 @@ from records.outbox import template_of
 
 # Why a call was not begun, by the HTTP status of ``POST channels``.
 ERRORS: Mapping[int, type[DispatchError]] = {
-    400: Rejected,  # the endpoint
+    400: Unroutable,  # the endpoint: nothing that this trunk takes
     401: Misconfigured,
     403: Misconfigured,
     404: Misconfigured,
