@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
@@ -40,7 +41,7 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A message to send. ``kind`` is that of the address ``to``; ``due`` None for at once; ``route`` the line
-    or bot that it goes by, "" for the usual one."""
+    or bot that it goes by, "" for the usual one; ``key`` what no other message has that is put in twice."""
 
     channel: str
     kind: str
@@ -52,6 +53,17 @@ class Draft:
     route: str = ""
     due: datetime | None = None
     reference: str | None = None
+    key: str | None = None
+
+
+class Sender(Protocol):
+    """Whose messages are taken over, and whether they go to anybody."""
+
+    @property
+    def account(self) -> bytes: ...
+
+    @property
+    def sandbox(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +165,7 @@ class Submissions:
             return answer, False
         raise Unavailable("others were first each time")
 
-    async def put(self, unit: Unit, holder: Holder, drafts: Sequence[Draft], now: datetime) -> list[Taken]:
+    async def put(self, unit: Unit, holder: Sender, drafts: Sequence[Draft], now: datetime) -> list[Taken]:
         """Adds the drafts to the unit, as the account's messages. What a sandbox key sends arrives at once,
         and goes to nobody."""
         taken: list[Taken] = []
@@ -171,6 +183,7 @@ class Submissions:
                 route=draft.route,
                 lifetime=draft.lifetime,
                 due=draft.due,
+                idempotency_key=draft.key,
                 sender=holder.account,
             )
             taken.append(own(unit, holder, tracking, draft.reference, now))
@@ -231,7 +244,7 @@ def _context(name: bytes) -> bytes:
     return b"account answer" + name
 
 
-def own(unit: Unit, holder: Holder, tracking: str, reference: str | None, now: datetime) -> Taken:
+def own(unit: Unit, holder: Sender, tracking: str, reference: str | None, now: datetime) -> Taken:
     """Makes the message that the unit has added last one of the account's."""
     rows = unit.rows[outbox]
     row = {**rows[-1], "sender": holder.account}
