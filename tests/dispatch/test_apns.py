@@ -6,13 +6,16 @@ import asyncio
 import json
 import ssl
 from base64 import urlsafe_b64decode
+from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -31,8 +34,11 @@ from dispatch.errors import (
     Unroutable,
 )
 from dispatch.provider import Accepted, Outcome
+from dispatch.providers.push import apns as module
 from dispatch.providers.push.apns import ERRORS, LONGEST, Apns
 from tests.dispatch.certificates import self_signed
+from tests.dispatch.outbox import Outbox
+from tests.dispatch.test_matrix import MARKS, Run, stories
 from tests.dispatch.vendors import NOW, outgoing
 from tests.running import free_port
 
@@ -86,13 +92,14 @@ def apple() -> Apple:
     return Apple()
 
 
-@pytest.fixture
-async def apns(apple: Apple, clock: Clock, tmp_path: Path) -> AsyncIterator[Apns]:
-    _server, trust = self_signed(tmp_path)
+@asynccontextmanager
+async def serving(apple: Apple, clock: Any, folder: Path) -> AsyncIterator[Apns]:
+    """A client of ours, and Apple listening."""
+    _server, trust = self_signed(folder)
     port = free_port()
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
-    config.certfile = config.keyfile = str(tmp_path / "server.pem")
+    config.certfile = config.keyfile = str(folder / "server.pem")
     config.alpn_protocols = ["h2"]
     config.loglevel = "CRITICAL"
     config.graceful_timeout = 0.1
@@ -113,7 +120,13 @@ async def apns(apple: Apple, clock: Clock, tmp_path: Path) -> AsyncIterator[Apns
     await serving
 
 
-def client(clock: Clock, port: int, trust: ssl.SSLContext) -> Apns:
+@pytest.fixture
+async def apns(apple: Apple, clock: Clock, tmp_path: Path) -> AsyncIterator[Apns]:
+    async with serving(apple, clock, tmp_path) as made:
+        yield made
+
+
+def client(clock: Any, port: int, trust: ssl.SSLContext) -> Apns:
     return Apns(
         KEY, "KEY1234567", "TEAM123456", "ir.example.chapar", clock=clock,
         url=f"https://127.0.0.1:{port}", trust=trust,
@@ -234,3 +247,77 @@ async def test_what_does_not_go_by_it(apple: Apple, apns: Apns) -> None:
     assert [type(outcome) for outcome in outcomes] == [Unroutable, Rejected, Rejected]
     assert apple.asked == []
     assert set(ERRORS.values()) >= {Nobody, Throttled}
+
+
+@dataclass
+class FaultyApple(Apple):
+    """``fault`` befalls the first push to each device: before it is taken or after."""
+
+    fault: str = ""
+    taken: Counter[str] = field(default_factory=Counter)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        device = str(scope.get("path", "")).rpartition("/")[2]
+        first = not any(path.endswith(device) for path, _headers, _body in self.asked)
+        said: list[Any] = []
+
+        async def keep(event: Any) -> None:
+            said.append(event)
+
+        await super().__call__(scope, receive, keep)
+        if scope["type"] != "http":
+            return
+        if not first or self.fault.startswith("taken"):
+            self.taken[device] += 1
+        if first:
+            await self._fail(send)
+        else:
+            for event in said:
+                await send(event)
+
+    async def _fail(self, send: Any) -> None:
+        status, body = {
+            "told to slow down": (429, b'{"reason": "TooManyProviderTokenUpdates"}'),
+            "a page": (403, b"<html>"),
+            "a reason that nobody knows": (400, b'{"reason": "Mercury"}'),
+            "taken, and a page": (502, b"<html>"),
+        }.get(self.fault, (0, b""))
+        if not status:
+            await self.over.wait()
+            return
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "silent",
+        "a page",
+        "a reason that nobody knows",
+        "told to slow down",
+        "taken, and silent",
+        "taken, and a page",
+    ],
+)
+async def test_each_message_has_one_story(
+    outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """Through the dispatcher, one of each class (as with the others, ``test_matrix.py``)."""
+    monkeypatch.setattr(module, "TIMEOUT", httpx.Timeout(0.3))
+    apple = FaultyApple(fault=fault)
+    async with serving(apple, outbox.clock, tmp_path) as made:
+        run = Run(outbox, "push", made)
+        trackings = await run.queue("")
+        await run.until_the_end(trackings)
+        apple.over.set()
+    ends = await stories(outbox, trackings)
+    got = {klass: apple.taken[mark] for klass, mark in MARKS.items()}
+    if fault == "told to slow down":
+        assert (set(ends.values()), set(got.values())) == ({"sent"}, {1})
+        return
+    assert run.counted["ambiguous"] == 3
+    taken = fault.startswith("taken")
+    assert ends == {"otp": "sent", "service": "sent", "bulk": "failed"}
+    assert got == {"otp": 1 + taken, "service": 1 + taken, "bulk": int(taken)}
