@@ -144,7 +144,11 @@ class Committer:
             self._bulk.write(connection, units)
 
         try:
-            await self._database.transaction(write)
+            at_once = self._bulk.at_once(units)
+            if at_once is None:
+                await self._database.transaction(write)
+            else:
+                await self._database.command(*at_once)
         except Unavailable as away:
             self._failed = monotonic()
             # Those who wait would meet the same, one time-out after the other.

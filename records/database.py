@@ -8,7 +8,7 @@ reads through a few others. Nothing here waits longer than ``patience``: a datab
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
@@ -16,16 +16,17 @@ from typing import Any, Literal, Protocol, TypeVar
 from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from records.driver_errors import meaning
+from records.unit import Unavailable
 
 T = TypeVar("T")
 Dialect = Literal["postgresql", "sqlite"]
 
 READERS = 4
 SQLITE_READERS = 2  # Threads of one process share its interpreter: more would only wait for one another.
-WRITERS = 2  # On PostgreSQL: one for the committer, one for the dispatcher.
+WRITERS = 3  # On PostgreSQL: two for the committer (one of them for commands), one for the dispatcher.
 WANTED = "a database URL is postgresql://user:password@host/name or sqlite:///path"
 PATIENCE = 2.5  # Seconds that one read or one transaction may take, with connecting.
 
@@ -53,6 +54,9 @@ class Runner(Protocol):
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns, in time or not at all."""
+
+    async def command(self, statement: str, values: Sequence[Any]) -> None:
+        """Runs one writing statement by itself."""
 
     async def close(self) -> None:
         """Lets the connections go."""
@@ -102,6 +106,11 @@ class Database:
 
         return await self._run(self.writer, whole)
 
+    async def command(self, statement: str, values: Sequence[Any]) -> None:
+        """One writing statement in the driver's own words, a transaction by itself; durable when this
+        returns. Raises as ``transaction`` does."""
+        await self._meant(self.writer.command(statement, values))
+
     async def touch(self) -> None:
         """Writes what nobody reads, durably: whether the database takes writes, where reading tells nothing
         of it (a full disk, a standby). Raises ``Unavailable``."""
@@ -120,8 +129,11 @@ class Database:
         await self.writer.close()
 
     async def _run(self, runner: Runner, work: Callable[[Connection], T]) -> T:
+        return await self._meant(runner.run(work))
+
+    async def _meant(self, running: Awaitable[T]) -> T:
         try:
-            return await runner.run(work)
+            return await running
         except Exception as error:
             said = meaning(error)
             if said is error:
@@ -135,6 +147,8 @@ class OverNetwork:
     def __init__(self, engine: AsyncEngine, patience: float) -> None:
         self._engine = engine
         self._patience = patience
+        self._kept: tuple[AsyncConnection, Any] | None = None
+        self._commanding = asyncio.Lock()
 
     @property
     def engine(self) -> Engine:
@@ -155,7 +169,52 @@ class OverNetwork:
             watchdog.cancel()
             await connection.close()
 
+    async def command(self, statement: str, values: Sequence[Any]) -> None:
+        """The same for one statement, which goes to the driver as it is, over a connection that is kept for
+        such, one after another."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience
+        async with asyncio.timeout_at(deadline):
+            await self._commanding.acquire()
+        try:
+            async with asyncio.timeout_at(deadline):
+                driver = await self._commanded()
+            await self._command(driver, deadline, statement, values)
+        finally:
+            self._commanding.release()
+
+    async def _command(self, driver: Any, deadline: float, statement: str, values: Sequence[Any]) -> None:
+        watchdog = asyncio.get_running_loop().call_at(deadline, driver.terminate)
+        try:
+            await driver.fetch(statement, *values)
+        except Exception as error:
+            if driver.is_closed():
+                raise Unavailable("the connection to the database broke") from error
+            # The driver's words quote the values, the server's details the row.
+            if getattr(error, "severity", None) is None:
+                raise TypeError(f"a value that its column does not take: {type(error).__name__}") from None
+            error.detail = None  # type: ignore[attr-defined]
+            raise
+        finally:
+            watchdog.cancel()
+
+    async def _commanded(self) -> Any:
+        """The driver's connection for commands."""
+        if self._kept is not None:
+            connection, driver = self._kept
+            if not driver.is_closed():
+                return driver
+            self._kept = None
+            await connection.invalidate()
+            await connection.close()
+        connection = await self._engine.connect()
+        driver = (await connection.get_raw_connection()).driver_connection
+        self._kept = connection, driver
+        return driver
+
     async def close(self) -> None:
+        if self._kept is not None:
+            await self._kept[0].close()
         await self._engine.dispose()
 
 
@@ -174,6 +233,15 @@ class InThreads:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._patience):
             return await loop.run_in_executor(self._threads, self._work, work)
+
+    async def command(self, statement: str, values: Sequence[Any]) -> None:
+        """The same for one statement."""
+
+        def one(connection: Connection) -> None:
+            with connection.begin():
+                connection.exec_driver_sql(statement, tuple(values))
+
+        await self.run(one)
 
     def _work(self, work: Callable[[Connection], T]) -> T:
         with self.engine.connect() as connection:
