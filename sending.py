@@ -19,18 +19,22 @@ from charging import charger, credit_left, watch_credit
 from dispatch import receipts_door
 from dispatch.charging import Charger
 from dispatch.dispatcher import Dispatcher
+from dispatch.guard import guarded, public, public_or_own
 from dispatch.limits import Rates
 from dispatch.permission import Permission, read_hours
 from dispatch.provider import Provider
 from dispatch.routes import Routes, plain, read_routes
 from dispatch.talking import Talking
 from dispatch.watching import Watcher
+from dispatch.webhook_batches import Teller, Watch
+from dispatch.webhooks import Webhooks
 from house import House, cancel, kept, now
 from messaging import correspondents
 from records.claims import Lane
 from records.limits import RedisBuckets
-from records.tables import TALKING, outbox
+from records.tables import TALKING, outbox, webhook_deliveries
 from records.unit import Unavailable
+from services.webhook_bodies import Bodies
 from settings import NEEDS, PROVIDERS, SettingError, demand
 from web.access import RouteSecret
 
@@ -66,6 +70,7 @@ async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
         )
         home.committer.wake(outbox, home.wake, lambda row: row["channel"] not in TALKING)
         await stack.enter_async_context(talking(home, watch, charge))
+        await stack.enter_async_context(telling(home))
         running = asyncio.create_task(kept(dispatcher.run))
         watching = [
             asyncio.create_task(kept(partial(watch_codes, home, codes_share(home)))),
@@ -104,6 +109,53 @@ async def talking(home: House, watch: Watcher, charge: Charger) -> AsyncIterator
     finally:
         talks.stop()
         await running
+
+
+@asynccontextmanager
+async def telling(home: House) -> AsyncIterator[None]:
+    """What tells businesses by their webhooks, at work."""
+    allowed = public_or_own if home.settings.webhooks_loopback else public
+    async with guarded(allowed, limit=0) as http:
+        teller = Teller(
+            database=home.database,
+            committer=home.committer,
+            vault=home.vault,
+            http=http,
+            bodies=Bodies(database=home.database, vault=home.vault),
+            clock=now,
+            watch=told(home.registry),
+        )
+        wake = asyncio.Event()
+        webhooks = Webhooks(home.database, teller, clock=now, wake=wake)
+        home.committer.wake(webhook_deliveries, wake)
+        running = asyncio.create_task(kept(webhooks.run))
+        try:
+            yield
+        finally:
+            webhooks.stop()
+            await running
+
+
+def told(registry: CollectorRegistry) -> Watch:
+    """Counts what became of webhooks, and how long after its event one was told."""
+    counted = Counter(
+        "chapar_webhooks", "Tries to tell a webhook, by outcome", ["outcome"], registry=registry
+    )
+    waiting = Histogram(
+        "chapar_webhook_wait_seconds",
+        "Seconds from an event until a webhook was told",
+        buckets=(0.3, 1, 3, 10, 60, 600, 3_600, 86_400),
+        registry=registry,
+    )
+    for outcome in ("delivered", "again", "given_up"):
+        counted.labels(outcome)
+
+    def watch(outcome: str, waited: timedelta) -> None:
+        counted.labels(outcome).inc()
+        if outcome == "delivered":
+            waiting.observe(waited.total_seconds())
+
+    return watch
 
 
 def routes_of(home: House) -> Routes:

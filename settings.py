@@ -265,6 +265,9 @@ class Settings:
         "", kinds.text, "secret that providers send with receipts (query `secret`)", secret=True
     )
     receipts_addresses: Networks = setting((), kinds.networks, "addresses that receipts come from")
+    webhooks_loopback: bool = setting(
+        False, kinds.switch, "whether webhooks may lead to this machine, and by http: for tests only"
+    )
     advertising_hours: str = setting(
         "09:00-21:00", kinds.hours, "hours of Tehran in which advertising (class bulk) is sent"
     )

@@ -19,6 +19,8 @@ from api.limits import Limits
 from api.messages import Messages
 from api.templates import Templates
 from api.verifications import Verifications
+from api.webhooks import Webhooks
+from dispatch.guard import public, public_or_own
 from house import House, Refused, cancel, house, kept, now
 from records.limits import RedisBuckets
 from records.unit import Unavailable
@@ -27,6 +29,7 @@ from services.business_codes import BusinessCodes
 from services.business_templates import BusinessTemplates
 from services.received import Inbound
 from services.submissions import Submissions
+from services.webhooks import Webhooks as WebhookService
 from settings import Settings
 
 log = structlog.get_logger()
@@ -75,7 +78,9 @@ class Api:
         costs = Costs(tariffs=home.services.tariffs, submissions=self.submissions, clock=now)
         app.add_subapp(
             doors.PREFIX,
-            doors.application(guard, messages, templates, costs, verifications, home.languages),
+            doors.application(
+                guard, messages, templates, costs, verifications, webhooks(home), home.languages
+            ),
         )
 
     @asynccontextmanager
@@ -97,6 +102,14 @@ class Api:
                 log.warning("old answers wait for the database")
                 more = 0
             await asyncio.sleep(1 if more else 3_600)
+
+
+def webhooks(home: House) -> Webhooks:
+    """Where businesses say what they want to be told, and where."""
+    service = WebhookService(database=home.database, committer=home.committer, vault=home.vault)
+    if home.settings.webhooks_loopback:
+        return Webhooks(service=service, clock=now, allowed=public_or_own, schemes=("https", "http"))
+    return Webhooks(service=service, clock=now, allowed=public)
 
 
 def routes(home: House) -> Mapping[str, str]:

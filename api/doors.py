@@ -15,6 +15,7 @@ from api.operations import OPERATIONS, rules
 from api.problems import middleware
 from api.templates import Templates
 from api.verifications import Verifications
+from api.webhooks import Webhooks
 from engine.turn import Language
 from web.access import Handler, Public, guarded
 
@@ -27,6 +28,7 @@ def application(
     templates: Templates,
     costs: Costs,
     verifications: Verifications,
+    webhooks: Webhooks,
     languages: Mapping[str, Language],
 ) -> web.Application:
     """Everything below ``/api``; what goes wrong there is told as the API tells it."""
@@ -42,6 +44,16 @@ def application(
         "sendTemplate": templates.send,
         "estimateCost": costs.estimate,
         "getUsage": costs.usage,
+        "listWebhooks": webhooks.list,
+        "createWebhook": webhooks.create,
+        "getWebhook": webhooks.get,
+        "deleteWebhook": webhooks.delete,
+        "rotateSecret": webhooks.rotate,
+        "testWebhook": webhooks.test,
+        "resumeWebhook": webhooks.resume,
+        "listDeliveries": webhooks.deliveries,
+        "replayDelivery": webhooks.replay,
+        "replayFailed": webhooks.replay_failed,
         "startVerification": verifications.start,
         "checkVerification": verifications.check,
     }

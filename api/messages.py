@@ -166,9 +166,9 @@ def answered(made: BaseModel | str, status: int = 200) -> web.Response:
     )
 
 
-def read_id(request: web.Request) -> bytes:
-    """The message that the path names, as ids are written."""
-    text = request.match_info["id"]
+def read_id(request: web.Request, name: str = "id") -> bytes:
+    """What the path names, as ids are written."""
+    text = request.match_info[name]
     try:
         id = UUID(text)
     except ValueError:

@@ -18,9 +18,11 @@ ONCE = ("bad-header", "other-request")
 VERSION = "1.0"
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
+_ID = {"type": "string", "format": "uuid"}
 _NAME = {"type": "string", "pattern": TEMPLATE_NAME}
 _PARTS: Mapping[str, Mapping[str, Any]] = {
-    "/v1/messages/{id}": {"type": "string", "format": "uuid"},
+    "/v1/messages/{id}": _ID,
+    **dict.fromkeys((each.path for each in OPERATIONS if each.path.startswith("/v1/webhooks/")), _ID),
     "/v1/templates/{name}": _NAME,
     "/v1/templates/{name}/messages": _NAME,
 }

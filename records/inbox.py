@@ -169,6 +169,14 @@ async def newest(database: Database, vault: Vault, before: bytes | None, most: i
     return [_kept(vault, row) for row in rows]
 
 
+async def by_ids(database: Database, vault: Vault, ids: Collection[bytes]) -> Sequence[Kept]:
+    """The rows of these ids, worked or not, in no order."""
+    statement = select(
+        inbox.c.id, inbox.c.party, inbox.c.said, inbox.c.sealed, inbox.c.received_at, inbox.c.tries
+    )
+    return [_kept(vault, row) for row in await database.read(statement.where(inbox.c.id.in_(ids)))]
+
+
 async def depth(database: Database) -> int:
     """How many rows wait."""
     [[count]] = await database.read(select(func.count()).where(inbox.c.done_at.is_(None)))

@@ -19,6 +19,7 @@ from records.database import Database
 from records.ids import new_id
 from records.settlement import Note, Settled
 from records.tables import attempts, former_names, outbox, receipt_orphans
+from records.webhooks import changed
 
 ORPHANS_FOR = timedelta(hours=72)
 MATCHED = 500  # Orphans that are looked at together.
@@ -252,24 +253,28 @@ def _apply(
         ],
     )
     ended = {"finished_at": now, "lease_owner": None, "lease_until": None}
+    others: list[bytes] = []  # Whose status is another one now.
     if arrived := sorted({message.id for message, each in fresh if each.status == "delivered"}):
-        connection.execute(
+        others += connection.execute(
             update(outbox)
             .where(outbox.c.id.in_(arrived), outbox.c.status != "delivered")
             .values(status="delivered", **ended)
-        )
+            .returning(outbox.c.id)
+        ).scalars()
     for status in ("failed", "blocked"):
         # Only of the provider that has the message now; another one may yet carry it.
         ids = sorted({message.id for message, each in fresh if each.status == status and not message.former})
         if ids:
-            connection.execute(
+            others += connection.execute(
                 update(outbox)
                 .where(outbox.c.id.in_(ids), outbox.c.status == "sent")
                 .values(status=status, **ended)
-            )
+                .returning(outbox.c.id)
+            ).scalars()
     if failed := [(message.id, each) for message, each in fresh if each.status == "failed"]:
         settlement.dead(
             connection, database, [(id, provider, "failed", each.detail) for id, each in failed], now
         )
     if blocked := sorted({message.id for message, each in fresh if each.status == "blocked"}):
         suppressions.block(connection, database, blocked, now)
+    changed(connection, database, others, now)

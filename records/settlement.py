@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from records.database import Database
 from records.ids import new_id
-from records.tables import microseconds
+from records.tables import microseconds, outbox
+from records.webhooks import changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,23 @@ def write(connection: Connection, database: Database, done: Sequence[Done], now:
         [_letter(settled) for _lease, settled in done if settled.status == "failed"],
         now,
     )
+    told = [each.id for _lease, each in done if _news(each) and (mine is None or each.id in mine)]
+    if lost:
+        told += _went(connection, [each for _lease, each in done if each.sent_at and each.id in lost])
+    changed(connection, database, told, now)
     return lost
+
+
+def _news(settled: Settled) -> bool:
+    """Whether its status is another one than before: not of a message whose receipt is still awaited."""
+    return settled.finished_at is not None or settled.sent_at is not None
+
+
+def _went(connection: Connection, late: Sequence[Settled]) -> list[bytes]:
+    """Those that were found in the queue and are as we left them."""
+    at = {each.id: each.sent_at for each in late}
+    rows = connection.execute(select(outbox.c.id, outbox.c.sent_at).where(outbox.c.id.in_(at)))
+    return [id for id, sent_at in rows if sent_at == at[id]]
 
 
 def dead(

@@ -32,6 +32,8 @@ from records.schema import Instant as Instant
 from records.schema import metadata as metadata
 from records.schema import microseconds as microseconds
 from records.schema import moment as moment
+from records.webhook_tables import webhook_deliveries as webhook_deliveries
+from records.webhook_tables import webhooks as webhooks
 
 subscribers = Table(
     "subscribers",

@@ -56,22 +56,23 @@ class Inbound:
         rows = await inbox.newest(self._database, self._vault, before, LOOKED_AT)
         found: list[Received] = []
         for row in rows:
-            sms = None if row.content is None else _read(row.content)
-            if sms is not None and _digits(sms.line) in lines:
+            sms = None if row.content is None else read(row.content)
+            if sms is not None and digits(sms.line) in lines:
                 found.append(Received(row.id, sms.line, sms.sender, sms.text, row.received_at))
                 if len(found) == most:
                     return found, row.id
         return found, rows[-1].id if len(rows) == LOOKED_AT else None
 
 
-def _read(content: bytes) -> Sms | None:
+def read(content: bytes) -> Sms | None:
+    """What was stored; None where it is something else."""
     try:
         return _decoder.decode(content)
     except msgspec.DecodeError:
         return None
 
 
-def _digits(line: str) -> str:
+def digits(line: str) -> str:
     """ "" where the source did not say, or named it by a word."""
     try:
         return line_of(line)

@@ -75,6 +75,7 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "ROUTES_FILE": ("routes.yaml", Path("routes.yaml")),
     "RECEIPTS_SECRET": TEXT,
     "RECEIPTS_ADDRESSES": ("10.0.0.7,2001:db8::/32", NETWORKS),
+    "WEBHOOKS_LOOPBACK": ("yes", True),
     "ADVERTISING_HOURS": ("07:00-22:30", "07:00-22:30"),
     "ADVERTISING_CONSENT": ("no", False),
     "ADVERTISING_WAY_OUT": ("لغو۱۱",) * 2,
