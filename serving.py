@@ -103,7 +103,6 @@ async def serving(home: House) -> AsyncIterator[int]:
         # What was built by now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
         assert runner.addresses
         yield int(runner.addresses[0][1])
 

@@ -14,7 +14,6 @@ from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from records.database import read_url
@@ -76,6 +75,8 @@ async def _with_connection(url: str, run: Callable[[Connection], None]) -> None:
 
 
 async def _over_network(where: URL, run: Callable[[Connection], None]) -> None:
+    from sqlalchemy.ext.asyncio import create_async_engine
+
     engine = create_async_engine(where, poolclass=NullPool, connect_args={"timeout": 10})
     try:
         async with engine.connect() as connection:

@@ -142,8 +142,8 @@ class Publisher:
         """Reads the folder and publishes each file that changed and passes."""
         assert self._store is not None
         seen, report, flows = await asyncio.to_thread(self._examine)
-        for flow in flows:
-            await self._store.publish(flow.name, flow.version, flow.source.text, self._clock())
+        publish, at = self._store.publish, self._clock()
+        await asyncio.gather(*(publish(flow.name, flow.version, flow.source.text, at) for flow in flows))
         self._library.publish(flows)
         self._published = seen
         report.published = [flow.name for flow in flows]

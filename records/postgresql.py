@@ -1,0 +1,141 @@
+"""PostgreSQL by asyncpg, the other of the two below ``records.database``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from records.unit import Unavailable
+
+T = TypeVar("T")
+
+READERS = 4
+WRITERS = 3  # Two for the committer, of which one is kept for its commands, and one for the dispatcher.
+
+# Every statement of ours goes by an index, whatever the tables' size. Plans are made once, since making them
+# takes the server longer than running them, and so they must not suit the tables as they are at that moment:
+# no scan and no hash of a table that is small today. An analysis of everything needs a connection without
+# these.
+POSTGRESQL = {
+    "application_name": "chapar",
+    "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
+
+def runners(where: URL, patience: float) -> tuple[OverNetwork, OverNetwork]:
+    """Who reads and who writes."""
+    reader = engine_of(where, READERS, patience, isolation_level="AUTOCOMMIT")
+    return OverNetwork(reader, patience), OverNetwork(engine_of(where, WRITERS, patience), patience)
+
+
+class OverNetwork:
+    """Connections to PostgreSQL, a pool of them."""
+
+    def __init__(self, engine: AsyncEngine, patience: float) -> None:
+        self._engine = engine
+        self._patience = patience
+        self._kept: tuple[AsyncConnection, Any] | None = None
+        self._commanding = asyncio.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine.sync_engine
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """Cuts the connection when the time is over, so that a server that hangs cannot hold us."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience
+        async with asyncio.timeout_at(deadline):
+            connection = await self._engine.connect()
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        # Cancelling would wait for the server to say goodbye; this does not.
+        watchdog = loop.call_at(deadline, driver.terminate)
+        try:
+            return await connection.run_sync(work)
+        finally:
+            watchdog.cancel()
+            await connection.close()
+
+    async def command(self, statement: str, values: Sequence[Any]) -> None:
+        """The same for one statement, which goes to the driver as it is, over a connection that is kept for
+        such, one after another."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience
+        async with asyncio.timeout_at(deadline):
+            await self._commanding.acquire()
+        try:
+            async with asyncio.timeout_at(deadline):
+                driver = await self._commanded()
+            await self._command(driver, deadline, statement, values)
+        finally:
+            self._commanding.release()
+
+    async def _command(self, driver: Any, deadline: float, statement: str, values: Sequence[Any]) -> None:
+        watchdog = asyncio.get_running_loop().call_at(deadline, driver.terminate)
+        try:
+            await driver.fetch(statement, *values)
+        except Exception as error:
+            if driver.is_closed():
+                raise Unavailable("the connection to the database broke") from error
+            # The driver's words quote the values, the server's details the row.
+            if getattr(error, "severity", None) is None:
+                raise TypeError(f"a value that its column does not take: {type(error).__name__}") from None
+            error.detail = None  # type: ignore[attr-defined]
+            raise
+        finally:
+            watchdog.cancel()
+
+    async def _commanded(self) -> Any:
+        """The driver's connection for commands."""
+        if self._kept is not None:
+            connection, driver = self._kept
+            if not driver.is_closed():
+                return driver
+            self._kept = None
+            await connection.invalidate()
+            await connection.close()
+        connection = await self._engine.connect()
+        driver = (await connection.get_raw_connection()).driver_connection
+        self._kept = connection, driver
+        return driver
+
+    async def close(self) -> None:
+        if self._kept is not None:
+            await self._kept[0].close()
+        await self._engine.dispose()
+
+
+def engine_of(where: URL, connections: int, patience: float, **options: Any) -> AsyncEngine:
+    milliseconds = str(int(patience * 800))  # The server gives up before we hang up on it.
+    engine = create_async_engine(
+        where,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=patience,
+        hide_parameters=True,  # An error's text goes to the log; what people said must not.
+        connect_args={
+            "timeout": patience,
+            "server_settings": POSTGRESQL
+            | {"statement_timeout": milliseconds, "idle_in_transaction_session_timeout": milliseconds},
+        },
+        **options,
+    )
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def alive(_adapted: Any, record: Any, _proxy: Any) -> None:
+        # After a restart of the server every kept connection is closed; the pool then makes a new one.
+        if record.driver_connection.is_closed():
+            raise DisconnectionError
+
+    return engine
