@@ -29,6 +29,7 @@ from dispatch.watching import Watcher
 from dispatch.webhook_batches import Teller, Watch
 from dispatch.webhooks import Webhooks
 from house import House, cancel, kept, now
+from jobbing import feeding
 from messaging import correspondents
 from records.claims import Lane
 from records.limits import RedisBuckets
@@ -36,6 +37,7 @@ from records.tables import TALKING, outbox, webhook_deliveries
 from records.unit import Unavailable
 from services.webhook_bodies import Bodies
 from settings import NEEDS, PROVIDERS, SettingError, demand
+from submitting import routes as channels
 from web.access import RouteSecret
 
 log = structlog.get_logger()
@@ -70,6 +72,7 @@ async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
         )
         home.committer.wake(outbox, home.wake, lambda row: row["channel"] not in TALKING)
         await stack.enter_async_context(talking(home, watch, charge))
+        await stack.enter_async_context(feeding(home, channels(home)))
         await stack.enter_async_context(telling(home))
         running = asyncio.create_task(kept(dispatcher.run))
         watching = [

@@ -360,6 +360,9 @@ class Settings:
     file_pixels: int = setting(
         50_000_000, kinds.whole(1_000, 1_000_000_000), "pixels of a photo, by its header"
     )
+    job_bytes: int = setting(
+        100_000_000, kinds.whole(1_000, 10_000_000_000), "bytes of an upload whose rows become messages"
+    )
 
     webchat: bool | None = setting(
         None, kinds.switch, "whether there is a web chat at /chat; by default only in the embedded default"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 from aiohttp import web
 
+import jobbing
 from api import doors
 from api.access import Guard
 from api.costs import Costs
@@ -79,7 +80,14 @@ class Api:
         app.add_subapp(
             doors.PREFIX,
             doors.application(
-                guard, messages, templates, costs, verifications, webhooks(home), home.languages
+                guard,
+                messages,
+                templates,
+                costs,
+                verifications,
+                webhooks(home),
+                jobbing.door(home, self.submissions, kept_texts, routes(home)),
+                home.languages,
             ),
         )
 

@@ -68,16 +68,30 @@ async def json_body(request: web.Request, model: type[ModelT]) -> tuple[ModelT, 
 
 def query(request: web.Request, model: type[ModelT]) -> ModelT:
     """What the query says; each parameter once."""
+    return parameters(asked(request), model)
+
+
+def asked(request: web.Request) -> dict[str, str]:
+    """The parameters of the query by their names."""
     pairs = parse_qsl(request.rel_url.raw_query_string, keep_blank_values=True, max_num_fields=None)
     given = dict(pairs)
     if len(given) != len(pairs):
         raise Problem("invalid", [Wrong("", "wrong")])
+    return given
+
+
+def parameters(given: Mapping[str, str], model: type[ModelT]) -> ModelT:
+    """What parameters say, each by its name."""
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        wrong = [Wrong(each.pointer.removeprefix("/"), each.kind) for each in map(_wrong, found[:MOST_WRONG])]
-        raise Problem("invalid", wrong) from None
+        raise Problem("invalid", named(error)) from None
+
+
+def named(error: ValidationError) -> list[Wrong]:
+    """What is wrong, by the names of parameters."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [Wrong(each.pointer.removeprefix("/"), each.kind) for each in map(_wrong, found[:MOST_WRONG])]
 
 
 def idempotency_key(request: web.Request) -> str | None:

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from api.access import Guard
 from api.costs import Costs
+from api.jobs import JobDoor
 from api.messages import Messages
 from api.openapi import document
 from api.operations import OPERATIONS, rules
@@ -29,6 +30,7 @@ def application(
     costs: Costs,
     verifications: Verifications,
     webhooks: Webhooks,
+    jobs: JobDoor,
     languages: Mapping[str, Language],
 ) -> web.Application:
     """Everything below ``/api``; what goes wrong there is told as the API tells it."""
@@ -54,6 +56,13 @@ def application(
         "listDeliveries": webhooks.deliveries,
         "replayDelivery": webhooks.replay,
         "replayFailed": webhooks.replay_failed,
+        "createJob": jobs.create,
+        "listJobs": jobs.list,
+        "getJob": jobs.get,
+        "pauseJob": jobs.pause,
+        "resumeJob": jobs.resume,
+        "cancelJob": jobs.cancel,
+        "listJobErrors": jobs.errors,
         "startVerification": verifications.start,
         "checkVerification": verifications.check,
     }

@@ -64,6 +64,7 @@ LOCAL = (400, "شناسه محلی با درخواست دیگری آمده اس�
 # What a message is there, by our status.
 SHOWN: Mapping[str, tuple[int, str]] = {
     "queued": (1, "در صف ارسال"),
+    "held": (1, "در صف ارسال"),
     "claimed": (4, "ارسال به مخابرات"),
     "sent": (5, "ارسال به مخابرات"),
     "delivered": (10, "رسیده به گیرنده"),

@@ -25,7 +25,7 @@ from services.accounts import Holder
 from services.received import Inbound
 from services.submissions import Draft, Once, OtherRequest, Submissions, Taken
 
-SHOWN: Mapping[str, models.Status] = {"claimed": "sending"}  # What the outbox calls otherwise.
+SHOWN: Mapping[str, models.Status] = {"claimed": "sending", "held": "queued"}  # What the outbox calls otherwise.
 
 
 class Messages:

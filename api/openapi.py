@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from api.job_models import CSV, FORM, NDJSON
 from api.models import TEMPLATE_NAME, ProblemBody
 from api.operations import OPERATIONS, Operation
 from api.problems import CONTENT_TYPE, KINDS
@@ -23,6 +24,7 @@ _NAME = {"type": "string", "pattern": TEMPLATE_NAME}
 _PARTS: Mapping[str, Mapping[str, Any]] = {
     "/v1/messages/{id}": _ID,
     **dict.fromkeys((each.path for each in OPERATIONS if each.path.startswith("/v1/webhooks/")), _ID),
+    **{each.path: {"type": "string", "format": "uuid"} for each in OPERATIONS if "/jobs/{" in each.path},
     "/v1/templates/{name}": _NAME,
     "/v1/templates/{name}/messages": _NAME,
 }
@@ -64,7 +66,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     kinds = [*ALWAYS, *operation.problems]
     kinds += WITH_BODY if operation.takes else ()
     kinds += ONCE if operation.once else ()
-    content = {"application/json": {"schema": _ref(operation.gives.__name__)}}
+    content: dict[str, Any] = {"application/json": {"schema": _ref(operation.gives.__name__)}}
+    content |= {media: {"schema": {"type": "string"}} for media in operation.also}
     described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.says,
@@ -80,7 +83,25 @@ def _operation(operation: Operation) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": _ref(operation.takes.__name__)}},
         }
+    if operation.uploads:
+        described["requestBody"] = {"required": True, "content": _uploads(operation)}
     return described
+
+
+def _uploads(operation: Operation) -> dict[str, Any]:
+    """Media types → what they are. A form has the fields that a query has, and the file behind them."""
+    file = {"type": "string", "minLength": 1}
+    content: dict[str, Any] = {media: {"schema": file} for media in operation.uploads if media != FORM}
+    if FORM in operation.uploads:
+        fields = {each["name"]: each["schema"] for each in _parameters(operation) if each["in"] == "query"}
+        schema = {
+            "type": "object",
+            "properties": fields | {"file": {"type": "string", "contentMediaType": CSV}},
+            "required": ["file"],
+            "additionalProperties": False,
+        }
+        content[FORM] = {"schema": schema, "encoding": {"file": {"contentType": f"{CSV}, {NDJSON}"}}}
+    return content
 
 
 def _parameters(operation: Operation) -> Iterable[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from api import job_models as jobs
 from api import models, webhook_models
 from api.access import ApiKey
 
@@ -15,7 +16,8 @@ from api.access import ApiKey
 class Operation:
     """``scope``: what a key must have. ``takes``: the body, ``query``: what the query may have, ``gives``:
     the answer, with ``status``. ``problems``: kinds of ``api.problems`` beside those of all.
-    ``once``: it takes an Idempotency-Key."""
+    ``once``: it takes an Idempotency-Key. ``uploads``: media types of its body, which is no JSON then;
+    ``also``: those of the answer beside JSON."""
 
     name: str
     method: str
@@ -28,6 +30,8 @@ class Operation:
     query: type[BaseModel] | None = None
     problems: tuple[str, ...] = ()
     once: bool = False
+    uploads: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -235,6 +239,65 @@ OPERATIONS: tuple[Operation, ...] = (
         202,
         takes=webhook_models.ReplayRequest,
         problems=("not-found",),
+    ),
+    Operation(
+        "createJob",
+        "POST",
+        "/v1/jobs",
+        "jobs",
+        "Upload many rows, each of which becomes a message.",
+        jobs.Job,
+        202,
+        query=jobs.JobOptions,
+        problems=("broken-body", "too-large", "upload-type", "invalid", "jobs"),
+        once=True,
+        uploads=(jobs.CSV, jobs.NDJSON, jobs.FORM),
+    ),
+    Operation(
+        "listJobs",
+        "GET",
+        "/v1/jobs",
+        "jobs",
+        "Your jobs, the newest first.",
+        jobs.JobPage,
+        query=models.PageQuery,
+        problems=("invalid",),
+    ),
+    Operation(
+        "getJob",
+        "GET",
+        "/v1/jobs/{id}",
+        "jobs",
+        "A job, and how far it is.",
+        jobs.Job,
+        problems=("not-found",),
+    ),
+    *(
+        Operation(
+            f"{act}Job",
+            "POST",
+            f"/v1/jobs/{{id}}/{act}",
+            "jobs",
+            says,
+            jobs.Job,
+            problems=("not-found", "job-state"),
+        )
+        for act, says in (
+            ("pause", "Stop a job: what it queued and no provider was handed is held."),
+            ("resume", "Go on with a paused job."),
+            ("cancel", "End a job: nothing that no provider was handed is sent."),
+        )
+    ),
+    Operation(
+        "listJobErrors",
+        "GET",
+        "/v1/jobs/{id}/errors",
+        "jobs",
+        "What is wrong with rows of a job, by line.",
+        jobs.JobErrorPage,
+        query=jobs.JobErrorQuery,
+        problems=("not-found", "invalid"),
+        also=(jobs.CSV,),
     ),
     Operation(
         "startVerification",

@@ -40,9 +40,12 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "webhooks": (409, _("بیش از این وب‌هوک نمی‌توان داشت؛ نخست یکی را پاک کنید.")),
     "too-large": (413, _("بدنه درخواست بیش از اندازه بزرگ است.")),
     "media-type": (415, _("بدنه درخواست باید application/json باشد.")),
+    "upload-type": (415, _("بدنه باید text/csv، application/x-ndjson یا multipart/form-data باشد.")),
+    "job-state": (409, _("این کار اکنون در وضعیتی نیست که این شدنی باشد.")),
     "invalid": (422, _("درخواست درست نیست.")),
     "too-fast": (429, _("از سقف مجاز تندتر می‌فرستید.")),
     "codes": (429, _("برای این شماره کد بیش از اندازه خواسته شده است.")),
+    "jobs": (429, _("کارهای ناتمام شما بیش از اندازه است.")),
     "defect": (500, _("در چاپار خطایی رخ داد.")),
     "away": (503, _("چاپار اکنون نمی‌تواند پاسخ دهد؛ دوباره تلاش کنید.")),
 }
@@ -66,6 +69,17 @@ FIELDS: Mapping[str, str] = {
     "url": _("نشانی https درستی نیست که همه به آن دسترسی داشته باشند."),
     "template": _("قالب درستی نیست: هر {name} نام یک مقدار است و آکولاد تنها پذیرفته نیست."),
     "wrong": _("درست نیست."),
+    "encoding": _("UTF-8 درستی نیست."),
+    "control": _("نویسه‌ای دارد که در متن پذیرفته نیست."),
+    "quote": _("گیومه‌ای باز مانده یا نابجاست."),
+    "columns": _("شمار ستون‌ها {have:digits} است و نه {want:digits}."),
+    "json": _("JSON درستی نیست."),
+    "object": _("یک شیء JSON نیست."),
+    "doubled": _("بیش از یک بار آمده است."),
+    "empty": _("هیچ ردیفی ندارد."),
+    "rows": _("ردیف نادرست دارد و چنان که خواسته بودید چیزی فرستاده نمی‌شود."),
+    "lost": _("آنچه فرستاده بودید دیگر خوانده نمی‌شود."),
+    "defect": _("در چاپار خطایی رخ داد."),
 }
 
 _ITEM = re.compile(
@@ -112,7 +126,7 @@ class Problem(Exception):
         }
         if self.wrong:
             body["errors"] = [
-                {"pointer": each.pointer, "code": each.kind, "detail": _said(each, language)}
+                {"pointer": each.pointer, "code": each.kind, "detail": said(each, language)}
                 for each in self.wrong
             ]
         headers = self.headers | {hdrs.CONTENT_LANGUAGE: language.code, hdrs.VARY: hdrs.ACCEPT_LANGUAGE}
@@ -169,7 +183,8 @@ def language_of(request: web.Request, languages: Mapping[str, Language]) -> Lang
     return languages[best]
 
 
-def _said(wrong: Wrong, language: Language) -> str:
+def said(wrong: Wrong, language: Language) -> str:
+    """What is wrong, in words."""
     text = language.translate(FIELDS[wrong.kind])
     for name, value in (wrong.values or {}).items():
         text = text.replace(f"{{{name}:digits}}", language.format(value, "digits"))

@@ -24,6 +24,11 @@ from sqlalchemy import (
     text,
 )
 
+from records.job_tables import job_batches as job_batches
+from records.job_tables import job_errors as job_errors
+from records.job_tables import job_messages as job_messages
+from records.job_tables import job_parts as job_parts
+from records.job_tables import jobs as jobs
 from records.schema import EPOCH as EPOCH
 from records.schema import OURSELVES as OURSELVES
 from records.schema import UPDATED as UPDATED

@@ -24,7 +24,7 @@ from records.database import Database
 from records.unit import Conflict, Unit
 from records.vault import Vault
 
-SCOPES = ("send", "read", "verify", "webhooks")
+SCOPES = ("send", "read", "verify", "jobs", "webhooks")
 RATE = 500  # Messages a second, where nothing else is said.
 MOST_RATE = 100_000
 NAME_LENGTH = 64

@@ -70,6 +70,11 @@ class Tariffs:
             return None
         return self._rial(_priced(channel, provider, line, klass, to, text), parts, at)
 
+    def expected(self, channel: str, klass: str, to: str, text: str, parts: int, at: datetime) -> int | None:
+        """The price of a message that will go by who carries its channel; None where no tariff is for it."""
+        by = self._carriers.get(channel, Carrier(""))
+        return self.cost(channel, by.provider, by.line, klass, to, text, parts, at)
+
     async def estimate(
         self,
         text: str,

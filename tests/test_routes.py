@@ -110,6 +110,12 @@ async def test_the_embedded_default_is_open_to_this_machine(tmp_path: Path) -> N
         "/api/v1/webhooks/{id}/replay": ApiKey((("POST", "webhooks"),)),
         "/api/v1/webhooks/{id}/deliveries": ApiKey((("GET", "read"),)),
         "/api/v1/webhooks/{id}/deliveries/{delivery}/replay": ApiKey((("POST", "webhooks"),)),
+        "/api/v1/jobs": ApiKey((("POST", "jobs"), ("GET", "jobs"))),
+        "/api/v1/jobs/{id}": ApiKey((("GET", "jobs"),)),
+        **{
+            f"/api/v1/jobs/{{id}}/{act}": ApiKey((("POST", "jobs"),)) for act in ("pause", "resume", "cancel")
+        },
+        "/api/v1/jobs/{id}/errors": ApiKey((("GET", "jobs"),)),
         "/api/v1/verifications": ApiKey((("POST", "verify"),)),
         "/api/v1/verifications/{id}/check": ApiKey((("POST", "verify"),)),
     }

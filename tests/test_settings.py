@@ -116,6 +116,7 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "FILE_DAY_BYTES": ("100000000", 100_000_000),
     "FILE_TYPES": ("image/jpeg, application/pdf", ("image/jpeg", "application/pdf")),
     "FILE_PIXELS": ("12000000", 12_000_000),
+    "JOB_BYTES": ("1000000", 1_000_000),
     "WEBCHAT": ("yes", True),
     "WEBCHAT_ORIGINS": (
         " https://Shop.example.ir/, http://localhost:8000 ,",
@@ -235,6 +236,7 @@ REFUSES: Mapping[str, tuple[str, ...]] = {
     "FILE_DAY_BYTES": ("0",),
     "FILE_TYPES": ("jpeg", "image/*", "image/jpeg,,"),
     "FILE_PIXELS": ("0",),
+    "JOB_BYTES": ("999", "1 GB"),
     "WEBCHAT": ("perhaps",),
     "WEBCHAT_ORIGINS": ("shop.example.ir", "https://shop.example.ir/page", "https://*.example.ir"),
     "WEBCHAT_SOCKETS": ("0",),
