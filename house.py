@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 import carriers
 from conversation.needs import SPECS
-from dispatch.providers.bot.line import Line, Tokens
+from dispatch.providers.bot.line import Line, Standings
 from dispatch.providers.bot.platforms import PLATFORMS
 from dispatch.providers.bot.request import Request
 from dispatch.providers.bot.request import session as bot_session
@@ -106,7 +106,7 @@ async def house(settings: Settings) -> AsyncIterator[House]:
         await publisher.load()
         bots = lines(settings, await stack.enter_async_context(bot_session()))
         registry = CollectorRegistry()
-        registry.register(Tokens(list(bots.values())))
+        registry.register(Standings(list(bots.values())))
         yield House(
             settings=settings,
             database=database,

@@ -122,13 +122,14 @@ class Polling:
                 return
         except TelegramError as error:
             self._failures += 1
+            self._line.away = True
             if self._failures == 3:
                 log.warning("bot unreachable", bot=self._line.route, error=type(error).__name__)
             await asyncio.sleep(PAUSES[min(self._failures, len(PAUSES)) - 1])
             return
         if self._failures >= 3:
             log.warning("bot reachable again", bot=self._line.route)
-        self._failures, self._beside, self._line.reached = 0, False, True
+        self._failures, self._beside, self._line.reached, self._line.away = 0, False, True, False
         self._line.accept()
         fresh = self._begin(answer)
         if not fresh:

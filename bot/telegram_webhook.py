@@ -12,7 +12,7 @@ import hmac
 
 import structlog
 from aiohttp import web
-from telegram.error import InvalidToken, TelegramError
+from telegram.error import InvalidToken, NetworkError, TelegramError
 
 from bot.telegram_updates import WANTED, Updates
 from dispatch.providers.bot.line import Line
@@ -102,13 +102,14 @@ class Registration:
                 self._line.refuse()
                 await asyncio.sleep(REFUSED)
             except TelegramError as error:
+                self._line.away = isinstance(error, NetworkError)
                 log.warning("webhook not set yet", bot=self._line.route, error=type(error).__name__)
                 await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
                 failures += 1
             else:
                 if failures or not self._line.reached:
                     log.info("webhook set", bot=self._line.route)
-                self._line.reached, failures = True, 0
+                self._line.reached, self._line.away, failures = True, False, 0
                 await asyncio.sleep(AGAIN)
 
     async def register(self) -> None:

@@ -20,11 +20,13 @@ from datetime import timedelta
 class DispatchError(Exception):
     """The provider did not take the message."""
 
-    def __init__(self, detail: str = "", *, retry_after: timedelta | None = None) -> None:
+    def __init__(self, detail: str = "", *, retry_after: timedelta | None = None, tried: bool = True) -> None:
         """``detail`` is kept with the attempt: the provider's own code and words, without secrets and
-        without the person's address. ``retry_after`` is how long the provider asked to be left alone."""
+        without the person's address. ``retry_after`` is how long the provider asked to be left alone.
+        ``tried``: False where nothing was sent, because of what others met before."""
         self.detail = detail
         self.retry_after = retry_after
+        self.tried = tried
         message = (type(self).__doc__ or "").strip()
         super().__init__(f"{message} {detail}".strip())
 

@@ -83,8 +83,9 @@ def settlement(
 def after(
     claimed: Claimed, error: DispatchError, provider: str, now: datetime, *, repeatable: bool = False
 ) -> Settled:
-    """How the message goes on after ``error``."""
-    notes = (Note("attempt", error.name, error.detail[:DETAIL]),)
+    """How the message goes on after ``error``. A wait in which nothing was tried is no attempt to be noted:
+    while a provider is away for hours, there is one for each message every few seconds."""
+    notes: tuple[Note, ...] = (Note("attempt", error.name, error.detail[:DETAIL]),)
     decision = decide(
         type(error),
         claimed.klass,
@@ -99,6 +100,8 @@ def after(
             claimed.id, decision.status, claimed.attempts, now, provider, finished_at=now, notes=notes
         )
     spent = claimed.attempts if decision.spent else claimed.attempts - 1
+    if not error.tried:
+        notes = ()
     return Settled(claimed.id, "queued", spent, decision.at, provider, notes=notes)
 
 

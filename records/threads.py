@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -160,16 +160,22 @@ async def queue(database: Database, most: int) -> list[Thread]:
     )
 
 
-async def ahead(database: Database, queued_at: datetime, thread: bytes) -> int:
-    """How many threads wait before one that was queued then."""
+async def ahead(
+    database: Database, queued_at: datetime, thread: bytes, coming: Collection[bytes] = ()
+) -> int:
+    """How many threads wait before one that was queued then; of those that are ``coming``, the ones that are
+    not in the records yet count too."""
     before = or_(
         threads.c.queued_at < queued_at, and_(threads.c.queued_at == queued_at, threads.c.id < thread)
     )
     # The first condition bounds the index; the second one decides between those of one instant.
-    rows = await database.read(
+    waiting = (
         select(func.count()).select_from(threads).where(*_waits(), threads.c.queued_at <= queued_at, before)
     )
-    return int(rows[0][0])
+    come = select(func.count()).select_from(threads).where(threads.c.id.in_(coming))
+    # One statement sees one moment: none that comes meanwhile is counted twice, or not at all.
+    rows = await database.read(select(waiting.scalar_subquery(), come.scalar_subquery()))
+    return int(rows[0][0]) + len(coming) - int(rows[0][1])
 
 
 async def of_operator(database: Database, operator: str) -> list[Thread]:

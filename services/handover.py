@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from records import threads as records
 from records.changes import as_left_by, waiting
@@ -27,6 +27,7 @@ from services.subscribers import Person
 
 TOPIC_LENGTH = 32
 SCORES = range(1, 6)
+COMING = timedelta(seconds=10)  # Longer than any turn takes to be committed, or to fail.
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ class Handover:
         self._complaints = complaints
         self._hours = hours
         self._postbox = postbox
+        # Who was put into the queue a moment ago, and when: the thread may not be in the records yet.
+        self._coming: dict[tuple[bytes, str], tuple[datetime, bytes]] = {}
 
     async def outlook(self, *, now: datetime) -> Outlook:
         """What somebody who asks for an operator now has to expect."""
@@ -94,6 +97,7 @@ class Handover:
         if found is None:
             await self._forgive(unit, person.session)
             found = self._open(unit, person, now, topic, route)
+            self._coming[person.party, route] = found.queued_at, found.id
         elif found.session != person.session:
             # A new dialog of the same chat: it goes on here, and what happens is told to it.
             records.set_values(unit, found, {"session": person.session, "language": person.language})
@@ -101,7 +105,7 @@ class Handover:
             await self._join(unit, person, found, now, complaint)
         place = 0
         if found.state == "waiting":
-            place = await records.ahead(self._database, found.queued_at, found.id) + 1
+            place = await self._ahead(found, now) + 1
         return Waiting(found.id, place)
 
     async def say(
@@ -173,6 +177,24 @@ class Handover:
         """The person's device has a post, or the person has read it. Others' posts stay as they are."""
         unit.update(posts, {"id": post, "party": party}, {"read_at" if read else "delivered_at": now})
 
+    async def _ahead(self, found: Thread, now: datetime) -> int:
+        """How many wait before somebody. Those who asked in this process and whose turns are still being
+        committed are among them, or two who ask in one instant would be told the same place."""
+        self._coming = {
+            whose: coming for whose, coming in self._coming.items() if abs(now - coming[0]) < COMING
+        }
+        mine = (found.queued_at, found.id)
+        coming = [id for at, id in self._coming.values() if (at, id) < mine]
+        return await records.ahead(self._database, *mine, coming)
+
+    def _queued_at(self, now: datetime, whose: tuple[bytes, str]) -> datetime:
+        """Now, but after everybody who asked here before: the clock may tell two the same, or be set back. A
+        turn that runs again keeps its place."""
+        if whose in self._coming and abs(now - self._coming[whose][0]) < COMING:
+            return self._coming[whose][0]
+        recent = [at for at, _id in self._coming.values() if abs(now - at) < COMING]
+        return max(now, max(recent) + timedelta(microseconds=1)) if recent else now
+
     async def _live(self, unit: Unit, party: bytes, route: str) -> Thread | None:
         """The person's thread as ``unit`` leaves it."""
         for row in waiting(unit, threads):
@@ -216,7 +238,7 @@ class Handover:
             "complaint": None,
             "operator": None,
             "opened_at": now,
-            "queued_at": now,
+            "queued_at": self._queued_at(now, (person.party, route)),
             "accepted_at": None,
             "closed_at": None,
             "reason": None,

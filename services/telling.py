@@ -31,6 +31,7 @@ log = structlog.get_logger()
 
 CARRIED = ("telegram", "bale")
 SHOWN = "webchat"
+WRITTEN = "sms"
 TOPIC = "notices"
 MOST = 200  # Threads of a person that are looked through for the one with their notices.
 
@@ -73,9 +74,11 @@ class Telling:
         speaking: Person | None = None,
     ) -> None:
         """Queues one of the texts of ``services.notices``. To the number that speaks now, else the one that
-        the person verified, else the chat that they used last. Where that chat is the one that speaks now
-        nothing is queued: the screen of this very turn says it, and stays there to be read again."""
+        the person verified, else the chat that they used last. Where that is what speaks now nothing is
+        queued, if its screens stay to be read again: the one of this very turn says it."""
         recipient = None if speaking is None else speaking.recipient
+        if recipient is not None and speaking is not None and speaking.channel == WRITTEN:
+            return
         recipient = recipient or await self._subscribers.recipient(subscriber, now)
         if recipient is not None:
             self._notices.sms(unit, now, recipient, text, values)

@@ -66,12 +66,14 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """``python server.py COMMAND`` with an environment of its own. ``async with`` starts and stops it."""
+    """``python server.py COMMAND`` with an environment of its own. ``async with`` starts and stops it.
+    ``program``: something else that takes the same commands."""
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ("serve",)
     port: int = field(default_factory=free_port)
+    program: tuple[str, ...] = ("server.py",)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -104,7 +106,7 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "server.py", *self.command],
+                [sys.executable, *self.program, *self.command],
                 cwd=ROOT,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,

@@ -76,7 +76,7 @@ async def test_a_complaint(tmp_path: Path, center: Smsc, http: ClientSession) ->
         assert await acknowledged(center, parts) == [0, 0], "each part, once the whole is stored"
         assert "ثبت شود؟" in (await sara.answers())[0]
         await deliver(center, sara.number, "1", "yes")
-        assert any("شکایت شما ثبت شد" in each for each in await sara.answers(2))
+        assert "شکایت شما ثبت شد" in (await sara.answers())[0]
         async with records(server) as database:
             assert await count(database, complaints) == 1
             assert await count(database, inbox) == 4

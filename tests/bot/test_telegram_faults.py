@@ -158,28 +158,6 @@ async def test_a_storm_of_429(tmp_path: Path, mode: str) -> None:
         assert {row.attempts for row in found} == {1}, "a wait costs no attempt"
 
 
-@pytest.mark.parametrize("mode", ["webhook", "polling"])
-@within(90)
-async def test_the_messenger_is_away_for_a_while(tmp_path: Path, mode: str) -> None:
-    async with messenger() as chats, served(tmp_path, chats, mode) as server:
-        sara = Person(chats)
-        await _menu(sara)
-        port = await chats.stop()
-        if mode == "webhook":
-            sara.say("شکایت")  # It still reaches us; the answer has no way back.
-        await asyncio.sleep(3)
-        if mode == "polling":
-            sara.say("شکایت")
-        await chats.start(port)
-        await sara.hears()
-        assert "در یک پیام" in await sara.asks("2")
-        assert len(sara.messages) == 3
-        said = server.log.read_text()
-        assert "Traceback" not in said
-        assert TOKEN not in said
-        assert said.count("unreachable") + said.count("left alone") <= 3, "told once, not each time"
-
-
 @within(60)
 async def test_a_revoked_token_is_an_alarm_and_the_rest_goes_on(tmp_path: Path) -> None:
     async with messenger(TOKEN, OTHER) as chats:

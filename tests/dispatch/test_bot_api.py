@@ -24,7 +24,7 @@ from dispatch.errors import (
 )
 from dispatch.provider import Accepted, Outgoing
 from dispatch.providers.bot import telegram
-from dispatch.providers.bot.line import Line, Tokens
+from dispatch.providers.bot.line import Line, Standings
 from dispatch.providers.bot.platforms import PLATFORMS
 from dispatch.providers.bot.request import Request, session
 from dispatch.providers.bot.telegram import BotApi
@@ -202,7 +202,7 @@ async def test_a_revoked_token_is_an_alarm_once_and_others_go_on(
     said = "".join(capfd.readouterr())
     assert said.count("bot token refused") == 1
     assert TOKEN not in said
-    [metric] = Tokens(list(lines.values())).collect()
+    metric, _away = Standings(list(lines.values())).collect()
     assert {sample.labels["bot"]: sample.value for sample in metric.samples} == {
         "telegram": 1.0,
         "telegram-shop": 0.0,

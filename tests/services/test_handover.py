@@ -157,6 +157,31 @@ async def test_where_nobody_can_wait_it_is_a_call(desk: Desk) -> None:
     assert await desk.database.read(select(threads)) == []
 
 
+async def test_who_asks_in_one_instant_has_a_place_of_their_own(desk: Desk) -> None:
+    """Before any of their turns is in the records, and also when one of them runs again."""
+    people = [await someone(desk, str(place)) for place in range(4)]
+    request = desk.services.handover.request
+
+    async def asks(unit: Unit, person: Person) -> int:
+        waiting = await request(unit, person, now=desk.now, topic="support", live=True, route="telegram")
+        assert waiting is not None
+        return waiting.place
+
+    units = [Unit() for _person in people]
+    pairs = zip(units, people, strict=True)
+    places = await asyncio.gather(*(asks(unit, person) for unit, person in pairs))
+    assert sorted(places) == [1, 2, 3, 4]
+    units[1] = Unit()
+    assert await asks(units[1], people[1]) == places[1]
+    committer = desk.committer
+    await asyncio.gather(*(committer.commit(unit) for unit in units))
+    assert [(await ask(desk, person)).place for person in people] == places
+    # One whose turn came to nothing is nobody's predecessor any more.
+    assert await asks(Unit(), await someone(desk, "8")) == 5
+    desk.after(11)
+    assert await asks(Unit(), await someone(desk, "9")) == 5
+
+
 async def test_places_are_told_as_they_are(desk: Desk) -> None:
     outlook = desk.services.handover.outlook
     people = [await someone(desk, str(number)) for number in range(4)]

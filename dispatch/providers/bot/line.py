@@ -43,7 +43,8 @@ _read = msgspec.json.Decoder(Answer, strict=False).decode
 
 class Line:
     """``route`` is the bot's name among our routes (``telegram``, ``bale``, ``telegram-shop``). ``refused``
-    says whether the platform refused its token when last asked, ``reached`` whether it has answered."""
+    says whether the platform refused its token when last asked, ``reached`` whether it has answered,
+    ``away`` whether nobody answered when it was last tried."""
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class Line:
         )
         self.refused = False
         self.reached = False
+        self.away = False
         self._urls: dict[str, URL] = {}
 
     def url(self, method: str) -> URL:
@@ -112,19 +114,23 @@ class Line:
         return text.replace(self.token, "…")
 
 
-class Tokens(Collector):
-    """Which bots the platforms refuse, for ``/metrics``."""
+class Standings(Collector):
+    """Which bots the platforms refuse, and which of them cannot reach theirs, for ``/metrics``."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self._lines = lines
 
     def collect(self) -> Iterator[Metric]:
-        metric = GaugeMetricFamily(
+        refused = GaugeMetricFamily(
             "chapar_bot_refused", "1 where the platform refuses the bot's token", labels=["bot"]
         )
+        away = GaugeMetricFamily(
+            "chapar_bot_away", "1 where nobody answers the bot at its platform", labels=["bot"]
+        )
         for line in self._lines:
-            metric.add_metric([line.route], float(line.refused))
-        yield metric
+            refused.add_metric([line.route], float(line.refused))
+            away.add_metric([line.route], float(line.away))
+        yield from (refused, away)
 
 
 def _file_url(base_url: str, platform: Platform) -> str:

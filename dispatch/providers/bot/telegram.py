@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from telegram.error import TelegramError
 
 from dispatch.errors import (
     Ambiguous,
@@ -32,7 +33,7 @@ from dispatch.provider import Accepted, Outcome, Outgoing
 from dispatch.providers.bot.line import Answer, Line
 from dispatch.providers.bot.pace import Pace
 from dispatch.providers.bot.platforms import MESSAGE_UNITS, Platform
-from dispatch.providers.bot.request import Broken, Unconnected
+from dispatch.providers.bot.request import CONNECT, Broken, Unconnected
 from dispatch.providers.bot.splitting import split
 
 # Why a request was refused, by ``error_code``.
@@ -50,11 +51,14 @@ ERRORS: Mapping[int, type[DispatchError]] = {
 # A request that asks for what is so already: done.
 DONE_ALREADY = "message is not modified"
 
+SHOWN_WITHIN = 3.0  # Seconds after which it is no use to show that somebody was writing.
 PATIENCE = 3.0  # Seconds that a message waits here for its place; for longer it goes back to the outbox.
 FLOOD = 3  # Chats told to wait at once, from which on it is the bot that is told.
+SILENCE = 3  # Requests without an answer one after another, from which on nobody is there.
 RETRY = 5.0  # Seconds, where a 429 does not say for how long.
 REFUSED = 60.0  # Seconds before a refused token is tried again.
 AWAY = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)  # Seconds between tries while the Bot API cannot be reached.
+LONG = 4  # Tries from which on it has been away for long.
 
 log = structlog.get_logger(__name__)
 
@@ -71,8 +75,9 @@ _encode = msgspec.json.Encoder().encode
 @dataclass(slots=True)
 class _Standing:
     """How a bot may send at present. ``until`` is when it may again, and ``why`` not before; ``chats`` are
-    those that were told to wait, and until when; ``failures`` in a row found nobody. ``trying``: one message
-    finds out whether somebody is there again. ``told``: what the log says of it, until it goes well again."""
+    those that were told to wait, and until when; ``failures`` in a row found nobody, ``unanswered`` requests
+    in a row were taken and not answered. ``trying``: one message finds out whether somebody is there again.
+    ``told``: what the log says of it, until it goes well again."""
 
     line: Line
     pace: Pace
@@ -80,6 +85,7 @@ class _Standing:
     why: DispatchError | None = None
     chats: dict[str, float] = field(default_factory=dict)
     failures: int = 0
+    unanswered: int = 0
     trying: bool = False
     told: str = ""
 
@@ -131,6 +137,19 @@ class BotApi:
             return Rejected("the payload is not JSON")
         return await self._ask(bot, outgoing, method, request, outgoing.body)
 
+    async def show_typing(self, route: str, chat: str) -> None:
+        """Shows in a chat that somebody is writing, which the messenger does for five seconds. Never raises:
+        where a message could not go at once, or nobody answers, nothing is shown."""
+        bot = self._bots.get(route or self._first)
+        if bot is None or bot.failures or self._waits(bot, chat) is not None or bot.pace.place(chat, 0.0):
+            return
+        try:
+            body = _encode({"chat_id": chat, "action": "typing"})
+            answer = await bot.line.ask("sendChatAction", body, SHOWN_WITHIN)
+        except TelegramError:
+            return
+        self._outcome(bot, chat, answer)  # It may say that we are to wait.
+
     async def _say(self, bot: _Standing, outgoing: Outgoing) -> Outcome:
         """Plain words, in as many messages as they need. One that fails in between goes on where it was, as
         long as this process remembers."""
@@ -153,7 +172,7 @@ class BotApi:
             return waits
         if wait := bot.pace.place(chat, PATIENCE):
             if wait > PATIENCE:
-                return Throttled("its turn has not come", retry_after=timedelta(seconds=wait))
+                return Throttled("its turn has not come", retry_after=timedelta(seconds=wait), tried=False)
             await asyncio.sleep(wait)
             if (waits := self._waits(bot, chat)) is not None:
                 return waits  # The bot was told to wait meanwhile.
@@ -170,11 +189,17 @@ class BotApi:
         except Unconnected as error:
             return self._away(bot, str(error))
         except Broken as error:
+            # Once is this message's bad luck. Again and again it is a way that swallows what goes into it:
+            # not everything that waits is to be thrown after it.
+            bot.unanswered += 1
+            if bot.unanswered >= SILENCE:
+                self._away(bot, str(error))
             return Ambiguous(str(error))
         finally:
             if tries:
                 bot.trying = False
-        bot.failures = 0
+        bot.failures = bot.unanswered = 0
+        bot.line.away = False
         return self._outcome(bot, chat, answer)
 
     def _waits(self, bot: _Standing, chat: str) -> DispatchError | None:
@@ -182,14 +207,18 @@ class BotApi:
         now = self._clock()
         if bot.why is not None:
             if now < bot.until:
-                return type(bot.why)(bot.why.detail, retry_after=timedelta(seconds=bot.until - now))
+                rest = timedelta(seconds=bot.until - now)
+                return type(bot.why)(bot.why.detail, retry_after=rest, tried=False)
             bot.why = None
         if bot.trying:
-            return Away("others try first", retry_after=timedelta(seconds=AWAY[0]))
+            # After a while nobody expects it to take but a moment.
+            wait = AWAY[0] if bot.failures < LONG else CONNECT
+            return Away("others try first", retry_after=timedelta(seconds=wait), tried=False)
         until = bot.chats.get(chat)
         if until is not None:
             if now < until:
-                return Throttled("the chat was told to wait", retry_after=timedelta(seconds=until - now))
+                rest = timedelta(seconds=until - now)
+                return Throttled("the chat was told to wait", retry_after=rest, tried=False)
             del bot.chats[chat]
         return None
 
@@ -236,6 +265,7 @@ class BotApi:
             return Away(detail, retry_after=timedelta(seconds=bot.until - self._clock()))
         seconds = AWAY[min(bot.failures, len(AWAY) - 1)]
         bot.failures += 1
+        bot.line.away = True
         return self._rest(bot, Away(detail), seconds)
 
     def _rest(self, bot: _Standing, why: DispatchError, seconds: float) -> DispatchError:
