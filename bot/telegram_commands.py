@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from telegram import BotCommand
 
-from engine.advance import MAIN
+from engine.walk import MAIN
 from engine.flow import Flow
 
 MOST = 20

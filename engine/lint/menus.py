@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.advance import MAIN
+from engine.walk import MAIN
 from engine.findings import Both, Path, Report
 from engine.fold import key
 from engine.layout import Layout, Turning
