@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from telegram import BotCommand
 
-from engine.walk import MAIN
 from engine.flow import Flow
+from engine.walk import MAIN
 
 MOST = 20
 TITLE = 80  # Characters of a description: longer ones are cut off on a phone.

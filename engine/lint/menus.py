@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.walk import MAIN
 from engine.findings import Both, Path, Report
 from engine.fold import key
 from engine.layout import Layout, Turning
 from engine.lint.scope import Scope, openings
 from engine.reader import Source
+from engine.walk import MAIN
 
 BACK: Both = ("بازگشت", "back")
 HOME: Both = ("منوی اصلی", "the main menu")
