@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from dispatch.guard import guarded
 from dispatch.provider import Provider, Receipt
 from dispatch.providers.push.apns import Apns
+from dispatch.providers.push.devices import Devices
 from dispatch.providers.push.fcm import Fcm, read_account
 from dispatch.providers.push.jwt import read_p256_key
 from dispatch.providers.push.webpush import WebPush
@@ -91,6 +92,13 @@ def asterisk(home: House) -> Asterisk:
         caller=settings.asterisk_caller,
         prompts=Prompts(settings.asterisk_prompts),
     )
+
+
+# Whoever is pushed to as a person, and not as one device: a number, or a visitor of the web chat.
+PEOPLE = (
+    Route("push", {Devices.name: 1}, numbers="+"),
+    Route("push", {Devices.name: 1}, lines=frozenset({"webchat"})),
+)
 
 
 def push_routes(names: Sequence[str]) -> list[Route]:

@@ -23,6 +23,7 @@ from dispatch.guard import guarded, public, public_or_own
 from dispatch.limits import Rates
 from dispatch.permission import Permission, read_hours
 from dispatch.provider import Provider
+from dispatch.providers.push.devices import Devices
 from dispatch.routes import Routes, plain, read_routes
 from dispatch.talking import Talking
 from dispatch.watching import Watcher
@@ -183,7 +184,7 @@ def routes_of(home: House) -> Routes:
     named = {each.channel for each in found.routes}
     rest = plain([(channel, name) for channel, name in usual.items() if channel not in named])
     pushes = [] if "push" in named else reaching.push_routes(settings.push_provider)
-    return Routes([*found.routes, *rest.routes, *pushes], found.rates)
+    return Routes([*found.routes, *rest.routes, *pushes, *reaching.PEOPLE], found.rates)
 
 
 def providers(home: House, stack: AsyncExitStack, routes: Routes) -> list[Provider]:
@@ -191,10 +192,12 @@ def providers(home: House, stack: AsyncExitStack, routes: Routes) -> list[Provid
     carry: list[Provider] = texts(home, routes)
     for channel in ("voice", "email", "push"):
         for name in routes.names(channel):
-            provider, close = reaching.provider(channel, name, home)
-            stack.push_async_callback(close)
-            carry.append(provider)
-    return carry
+            if name != Devices.name:
+                provider, close = reaching.provider(channel, name, home)
+                stack.push_async_callback(close)
+                carry.append(provider)
+    services = {each.name: each for each in carry if each.channel == Devices.channel}
+    return [*carry, Devices(home.database, home.vault, services)]
 
 
 def texts(home: House, routes: Routes) -> list[Provider]:

@@ -15,6 +15,7 @@ import jobbing
 from api import doors
 from api.access import Guard
 from api.costs import Costs
+from api.devices import DeviceDoor
 from api.kavenegar import Kavenegar
 from api.limits import Limits
 from api.messages import Messages
@@ -28,6 +29,7 @@ from records.unit import Unavailable
 from services.accounts import SCOPES, Accounts, BadAccount
 from services.business_codes import BusinessCodes
 from services.business_templates import BusinessTemplates
+from services.devices import Devices
 from services.received import Inbound
 from services.submissions import Submissions
 from services.webhooks import Webhooks as WebhookService
@@ -86,6 +88,7 @@ class Api:
                 costs,
                 verifications,
                 webhooks(home),
+                devices(home),
                 jobbing.door(home, self.submissions, kept_texts, routes(home)),
                 home.languages,
             ),
@@ -112,6 +115,12 @@ class Api:
             await asyncio.sleep(1 if more else 3_600)
 
 
+def devices(home: House) -> DeviceDoor:
+    """Where businesses say whose devices are whose."""
+    service = Devices(database=home.database, committer=home.committer, vault=home.vault)
+    return DeviceDoor(devices=service, clock=now)
+
+
 def webhooks(home: House) -> Webhooks:
     """Where businesses say what they want to be told, and where."""
     service = WebhookService(database=home.database, committer=home.committer, vault=home.vault)
@@ -123,7 +132,7 @@ def webhooks(home: House) -> Webhooks:
 def routes(home: House) -> Mapping[str, str]:
     """The channels that somebody sends, with the first bot of each that people talk on."""
     bots = {line.platform.name: at for at, line in reversed(list(home.lines.items()))}
-    return {"sms": "", "voice": "", "email": "", **bots}
+    return {"sms": "", "voice": "", "email": "", "push": "", **bots}
 
 
 async def add_account(settings: Settings, arguments: argparse.Namespace) -> int:

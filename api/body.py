@@ -16,7 +16,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 BODY_BYTES = 8 * 2**20  # A thousand messages of the greatest length, as most programs write them.
 MOST_WRONG = 20  # Fields that are told of.
 
-_CHANNELS = ("sms", "voice", "email", "telegram", "bale")
+_TAGS = ("sms", "voice", "email", "telegram", "bale", "push", "order")
 
 # What pydantic calls it → what we call it (``problems.FIELDS``). What ends in ``_type`` is of another type.
 _KINDS: Mapping[str, str] = {
@@ -112,11 +112,11 @@ def pointer(*parts: str | int) -> str:
 
 def _wrong(error: Any) -> Wrong:
     place: Sequence[str | int] = error["loc"]
-    # The channel's name stands behind a message's number, where there is no such thing in the body.
+    # The kind of a message stands behind its number, where there is no such thing in the body.
     parts = [
         part
         for number, part in enumerate(place)
-        if not (part in _CHANNELS and number and isinstance(place[number - 1], int))
+        if not (part in _TAGS and number and isinstance(place[number - 1], int))
     ]
     kind: str = error["type"]
     if kind.startswith("union_tag"):

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from api.access import Guard
 from api.costs import Costs
+from api.devices import DeviceDoor
 from api.jobs import JobDoor
 from api.messages import Messages
 from api.openapi import document
@@ -30,6 +31,7 @@ def application(
     costs: Costs,
     verifications: Verifications,
     webhooks: Webhooks,
+    devices: DeviceDoor,
     jobs: JobDoor,
     languages: Mapping[str, Language],
 ) -> web.Application:
@@ -46,6 +48,9 @@ def application(
         "sendTemplate": templates.send,
         "estimateCost": costs.estimate,
         "getUsage": costs.usage,
+        "confirmArrivals": messages.arrived,
+        "registerDevice": devices.register,
+        "forgetDevice": devices.forget,
         "listWebhooks": webhooks.list,
         "createWebhook": webhooks.create,
         "getWebhook": webhooks.get,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import zip_longest
 
 from api import models
 from api.problems import Wrong
@@ -18,6 +20,15 @@ KINDS: Mapping[str, str] = {
     "email": "email",
     "telegram": "telegram",
     "bale": "bale",
+    "push": "msisdn",
+}
+
+
+# What is one of several channels of a message, as a message of its own.
+SINGLE: Mapping[str, type[models.PushMessage | models.SmsMessage | models.VoiceMessage]] = {
+    "push": models.PushMessage,
+    "sms": models.SmsMessage,
+    "voice": models.VoiceMessage,
 }
 
 
@@ -31,11 +42,13 @@ def drafted(
 ) -> tuple[Draft, Sequence[Wrong]]:
     """The draft of a message by ``route`` (None: nobody sends its channel), from one of the account's ``own``
     lines; and what is wrong with it, with which it is good for nothing. Pointers are into the message."""
+    if isinstance(message, models.OrderMessage):
+        return _ordered(message, route, own, now)
     wrong: list[Wrong] = []
     if route is None:
         wrong.append(Wrong("/channel", "channel"))
     to, subject = message.to, ""
-    if isinstance(message, models.SmsMessage | models.VoiceMessage):
+    if isinstance(message, models.SmsMessage | models.VoiceMessage | models.PushMessage):
         try:
             to = e164(to)
         except BadNumber:
@@ -50,6 +63,8 @@ def drafted(
             route = f"sms-{line}"
     if isinstance(message, models.EmailMessage):
         subject = message.subject
+    if isinstance(message, models.PushMessage):
+        subject = message.title or ""
     if message.send_at is not None and message.send_at > now + timedelta(days=models.DAYS_AHEAD):
         wrong.append(Wrong("/send_at", "late", {"days": models.DAYS_AHEAD}))
     draft = Draft(
@@ -65,6 +80,25 @@ def drafted(
         reference=message.reference,
     )
     return draft, wrong
+
+
+def _ordered(
+    order: models.OrderMessage, route: str | None, own: Mapping[str, str], now: datetime
+) -> tuple[Draft, Sequence[Wrong]]:
+    """The draft for its first channel, with those for the others."""
+    drafts: list[Draft] = []
+    wrong: list[Wrong] = []
+    within = order.within or [models.WITHIN] * (len(order.channels) - 1)
+    if len(set(order.channels)) != len(order.channels):
+        wrong.append(Wrong("/channels", "twice"))
+    elif len(within) != len(order.channels) - 1 or sum(within) >= order.expires_in:
+        wrong.append(Wrong("/within", "within"))
+    for channel, seconds in zip_longest(order.channels, within[: len(order.channels) - 1], fillvalue=0):
+        single = SINGLE[str(channel)].model_construct(channel=channel, **dict(order))
+        draft, faults = drafted(single, route, own, now)
+        drafts.append(replace(draft, within=int(seconds)))
+        wrong += [fault for fault in faults if fault not in wrong]
+    return replace(drafts[0], then=tuple(drafts[1:])), wrong
 
 
 def own_line(line: str, own: Mapping[str, str]) -> str | None:

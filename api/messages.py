@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from api.access import HOLDER, Guard
 from api.body import pointer
 from api.drafts import drafted, lines_of
 from api.problems import Problem, Wrong
+from records import orders
 from records.account_messages import Sent, Step
 from records.outbox import content
 from records.vault import Unreadable, Vault
@@ -25,7 +26,7 @@ from services.accounts import Holder
 from services.received import Inbound
 from services.submissions import Draft, Once, OtherRequest, Submissions, Taken
 
-SHOWN: Mapping[str, models.Status] = {"claimed": "sending", "held": "queued"}  # What the outbox calls otherwise.
+SHOWN: Mapping[str, models.Status] = {"claimed": "sending", "held": "queued"}  # Otherwise in the outbox.
 
 
 class Messages:
@@ -117,8 +118,18 @@ class Messages:
         found = await self._submissions.find(holder, id)
         if found is None:
             raise Problem("not-found")
-        sent, steps = found
-        return answered(models.MessageDetail(**self._shown(sent), steps=[_step(step) for step in steps]))
+        sent, steps, ways = found
+        shown = self._shown(sent)
+        return answered(
+            models.MessageDetail(
+                **shown, steps=[_step(step) for step in steps], channels=[*_ways(ways, sent, shown["status"])]
+            )
+        )
+
+    async def arrived(self, request: web.Request) -> web.Response:
+        asked, _raw = await body.json_body(request, models.Arrivals)
+        known = await self._submissions.arrived(request[HOLDER], asked.tracking, self._clock())
+        return answered(models.Arrived(known=known))
 
     def _shown(self, sent: Sent) -> dict[str, Any]:
         try:
@@ -204,6 +215,17 @@ def _taken(taken: Sequence[Taken]) -> str:
         for each in taken
     ]
     return models.SendResponse(messages=items).model_dump_json(by_alias=True)
+
+
+def _ways(ways: Sequence[orders.Step], sent: Sent, status: models.Status) -> Iterator[models.Way]:
+    """The channels of a message, each with what became of it."""
+    for way in ways:
+        said: str = way.ended or status
+        if way.started_at is None:
+            said = "unused" if sent.finished_at else "waiting"
+        elif not way.ended and status == "delivered" and sent.sent_at is None:
+            said = "unused"  # The receipt of the one before it came first.
+        yield models.Way(channel=way.channel, status=said, since=way.started_at)  # type: ignore[arg-type]
 
 
 def _step(step: Step) -> models.Step:

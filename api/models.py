@@ -10,13 +10,14 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 MOST_MESSAGES = 1_000
 MOST_PARTS = 10
 DAYS_AHEAD = 90
 DAY = 86_400
 MOST_DAYS = 31
+WITHIN = 60
 
 _NUMBER = r"^(\+[1-9][0-9]{6,14}|(0098|0)?9([139][0-9]|0[0-5]|2[0-3])[0-9]{7})$"
 # Control characters have no place in a message, but for tabs and ends of lines.
@@ -40,7 +41,7 @@ Reference = Annotated[
         examples=["order-1204"],
     ),
 ]
-Channel = Literal["sms", "voice", "email", "telegram", "bale"]
+Channel = Literal["sms", "voice", "email", "telegram", "bale", "push"]
 Status = Literal["queued", "sending", "sent", "delivered", "failed", "blocked", "expired", "cancelled"]
 
 
@@ -114,7 +115,58 @@ class ChatMessage(_Message):
     text: str = Field(min_length=1, max_length=4_000, pattern=_TEXT)
 
 
-Message = Annotated[SmsMessage | VoiceMessage | EmailMessage | ChatMessage, Field(discriminator="channel")]
+_Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class PushMessage(_Message):
+    channel: Literal["push"]
+    to: Number = Field(description="Whom you registered the devices to that it goes to.")
+    title: _Title | None = None
+    text: str = Field(min_length=1, max_length=1_000, pattern=_TEXT)
+
+
+class OrderMessage(_Message):
+    """One message by several channels: each is tried when the one before it failed, or had no receipt in its
+    time; never one after a receipt."""
+
+    channels: list[Literal["push", "sms", "voice"]] = Field(
+        min_length=2, max_length=3, description="Each once, in their order.", examples=[["push", "sms"]]
+    )
+    within: list[Annotated[int, Field(ge=30, le=DAY)]] = Field(
+        default=[],
+        max_length=2,
+        description="Seconds without a receipt after which the next channel is tried, of each but the last; "
+        f"without them {WITHIN} each. Together less than `expires_in`.",
+    )
+    to: Number
+    title: _Title | None = Field(default=None, description="Of the push.")
+    text: str = Field(min_length=1, max_length=1_000, pattern=_TEXT)
+    line: str | None = Field(default=None, pattern="^[0-9]{3,20}$", description="Of the SMS.")
+
+    @property
+    def channel(self) -> str:
+        """The one that it begins with."""
+        return self.channels[0]
+
+
+def _which(message: Any) -> str | None:
+    """By what a message is told from the others: its channel, or that it has several."""
+    if isinstance(message, dict) and "channels" in message and "channel" not in message:
+        return "order"
+    channel = message.get("channel") if isinstance(message, dict) else getattr(message, "channel", None)
+    return channel if isinstance(channel, str) else None if channel is None else "?"
+
+
+Message = Annotated[
+    Annotated[SmsMessage, Tag("sms")]
+    | Annotated[VoiceMessage, Tag("voice")]
+    | Annotated[EmailMessage, Tag("email")]
+    | Annotated[ChatMessage, Tag("telegram")]
+    | Annotated[ChatMessage, Tag("bale")]
+    | Annotated[PushMessage, Tag("push")]
+    | Annotated[OrderMessage, Tag("order")],
+    Discriminator(_which),
+]
 
 
 class SendRequest(Model):
@@ -220,6 +272,15 @@ class Step(Model):
     status: str
 
 
+class Way(Model):
+    """A channel of a message that has several. waiting: it was not tried yet; unused: nor will it be;
+    unreceipted: nobody told in time that it arrived. The one that is tried now has the message's status."""
+
+    channel: str
+    status: Literal[Status, "waiting", "unused", "unreceipted"]
+    since: AwareDatetime | None = Field(description="null before it is tried.")
+
+
 class SentMessage(TakenMessage):
     channel: str
     klass: str = Field(alias="class")
@@ -234,6 +295,19 @@ class SentMessage(TakenMessage):
 
 class MessageDetail(SentMessage):
     steps: list[Step]
+    channels: list[Way] = Field(description="Of a message that has several, each; `status` is of all of it.")
+
+
+class Arrivals(Model):
+    """Pushes that your app says are there: services of push have no receipts."""
+
+    tracking: list[Annotated[str, Field(pattern="^[0-9]{10}$")]] = Field(
+        min_length=1, max_length=MOST_MESSAGES, description="As the push has it."
+    )
+
+
+class Arrived(Model):
+    known: int = Field(description="How many of them are pushes of yours.")
 
 
 class MessagePage(Model):

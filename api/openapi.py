@@ -24,6 +24,7 @@ _NAME = {"type": "string", "pattern": TEMPLATE_NAME}
 _PARTS: Mapping[str, Mapping[str, Any]] = {
     "/v1/messages/{id}": _ID,
     **dict.fromkeys((each.path for each in OPERATIONS if each.path.startswith("/v1/webhooks/")), _ID),
+    "/v1/devices/{id}": {"type": "string", "format": "uuid"},
     **{each.path: {"type": "string", "format": "uuid"} for each in OPERATIONS if "/jobs/{" in each.path},
     "/v1/templates/{name}": _NAME,
     "/v1/templates/{name}/messages": _NAME,

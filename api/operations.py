@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from api import device_models as devices
 from api import job_models as jobs
 from api import models, webhook_models
 from api.access import ApiKey
@@ -73,6 +74,33 @@ OPERATIONS: tuple[Operation, ...] = (
         "Cancel a message that no provider has been handed yet.",
         models.MessageDetail,
         problems=("not-found", "not-queued"),
+    ),
+    Operation(
+        "confirmArrivals",
+        "POST",
+        "/v1/arrivals",
+        "send",
+        "Say that pushes arrived; what has another channel to go by does not go by it then.",
+        models.Arrived,
+        takes=models.Arrivals,
+    ),
+    Operation(
+        "registerDevice",
+        "POST",
+        "/v1/devices",
+        "send",
+        "Register a device or a browser to a person; the one who used it before no longer does.",
+        devices.Registered,
+        takes=devices.Registration,
+    ),
+    Operation(
+        "forgetDevice",
+        "DELETE",
+        "/v1/devices/{id}",
+        "send",
+        "Forget a device.",
+        devices.Forgotten,
+        problems=("not-found",),
     ),
     Operation(
         "listInbound",

@@ -32,6 +32,9 @@ def opened(vault: Vault, claimed: Claimed) -> Outgoing | None:
         said.payload,
         said.route,
         _parts(claimed, said.body),
+        claimed.sender,
+        claimed.party,
+        said.within,
     )
 
 

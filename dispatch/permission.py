@@ -27,7 +27,13 @@ from records.unit import Unavailable
 
 ADVERTISING = "bulk"
 PURPOSE = "advertising"
-KINDS: Mapping[str, str] = {"sms": "msisdn", "voice": "msisdn", "ussd": "msisdn", "email": "email"}
+KINDS: Mapping[str, str] = {
+    "sms": "msisdn",
+    "voice": "msisdn",
+    "ussd": "msisdn",
+    "push": "msisdn",
+    "email": "email",
+}
 FORGET = timedelta(days=90)  # Numbers and mailboxes that nobody has are given to somebody in time.
 
 _HOURS = re.compile(r"([01][0-9]|2[0-4]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])")

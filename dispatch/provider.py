@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
 
 from dispatch.errors import DispatchError
+from records.schema import OURSELVES
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class Outgoing:
     person. ``attempt`` counts from 1; from 2 on the provider may have seen the message before. Nothing is
     sent after ``expires_at``. ``payload`` is the channel's own request as JSON where it is more than the
     words, ``route`` the bot or line that sends it, else empty, ``parts`` how many short messages an SMS
-    is."""
+    is. ``sender`` is whose message it is, ``party`` the blind index of ``to``; ``within``: how many seconds
+    without a receipt it has where another channel comes next, else 0."""
 
     id: bytes
     tracking: str
@@ -29,6 +31,9 @@ class Outgoing:
     payload: bytes = b""
     route: str = ""
     parts: int = 1
+    sender: bytes = OURSELVES
+    party: bytes = b""
+    within: int = 0
 
 
 @dataclass(frozen=True, slots=True)

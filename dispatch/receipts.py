@@ -17,6 +17,7 @@ from dispatch.routes import choose
 from dispatch.settling import told
 from records.claims import settle
 from records.database import Database
+from records.orders import take_due
 from records.outbox import content
 from records.receipts import Awaited, claim_receipts, match_orphans, send_again
 from records.routes import tried
@@ -67,8 +68,12 @@ class Receipts:
                     log.exception("receipts.failed", provider=provider.name)
             try:
                 await self.match()
+                if late := await take_due(self._database, self._clock()):
+                    log.info("receipts.next_channel", messages=late)
             except Unavailable as error:
                 log.warning("receipts.database_away", error=str(error))
+            except Exception:
+                log.exception("receipts.failed")
 
     async def match(self) -> None:
         """Looks whether the messages of orphans are known by now."""

@@ -72,7 +72,9 @@ class Rounds:
     async def carry(self, lane: Lane, batch: Sequence[Claimed]) -> Sequence[Settled]:
         """What became of each message of the batch. Raises ``Unavailable``, before anything went."""
         settled: list[Settled] = []
-        under = await self._let_through(self._readable(batch, settled), settled)
+        readable = self._readable(batch, settled)
+        within = {claimed.id: outgoing.within for claimed, outgoing in readable if outgoing.within}
+        under = await self._let_through(readable, settled)
         under = await self._asked_back(under, settled)
         now = self._clock()
         for each in under:
@@ -91,6 +93,8 @@ class Rounds:
             for done, further in await asyncio.gather(*handed):
                 settled += done
                 under += further
+        if within:  # They have another channel to go by, and a time in which to go by this one.
+            settled = [replace(each, within=within.get(each.id, 0)) for each in settled]
         return settled
 
     def _readable(self, batch: Sequence[Claimed], settled: list[Settled]) -> list[tuple[Claimed, Outgoing]]:
@@ -272,7 +276,13 @@ class Rounds:
         went = isinstance(outcome, Accepted)
         cost = self._charge(each.claimed, each.outgoing, provider.name, now) if went else None
         settled = settlement(
-            each.claimed, outcome, provider, now, cost, receipt_within=each.route.receipt_within
+            each.claimed,
+            outcome,
+            provider,
+            now,
+            cost,
+            receipt_within=each.route.receipt_within,
+            open_end=bool(each.outgoing.within),
         )
         if each.notes:
             settled = replace(settled, notes=(*each.notes, *settled.notes))

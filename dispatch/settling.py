@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dispatch.errors import Ambiguous, DispatchError
@@ -66,10 +67,14 @@ def settlement(
     cost: int | None = None,
     *,
     receipt_within: timedelta | None = None,
+    open_end: bool = False,
 ) -> Settled:
     """How the message goes on after ``outcome``, the provider's answer at ``now``. ``cost``: rial, where it
-    went; ``receipt_within``: how long its route waits for a receipt."""
+    went; ``receipt_within``: how long its route waits for a receipt; ``open_end``: somebody else may tell
+    that it arrived, or else it goes by another channel."""
     if isinstance(outcome, Accepted):
+        if open_end and outcome.receipt == "none":
+            outcome = replace(outcome, receipt="pending")
         first = FIRST_RECEIPT
         # One that cannot be asked calls us; then we look only whether it did in time. (To ask for a protocol
         # takes 25 µs, as long as all the rest here.)

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     delete,
+    exists,
     func,
     literal_column,
     select,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 
 from records.database import Database
 from records.ids import least_id
-from records.tables import account_answers, account_messages, attempts, outbox
+from records.tables import account_answers, account_messages, attempts, order_steps, outbox
 from records.unit import Unit
 
 
@@ -173,6 +174,7 @@ def cancel(unit: Unit, id: bytes, now: datetime) -> None:
             outbox.c.attempts == 0,
             outbox.c.finished_at.is_(None),
             outbox.c.sent_at.is_(None),
+            ~exists().where(order_steps.c.message == id, order_steps.c.ended.is_not(None)),
         )
         .values(status="cancelled", finished_at=now)
     )

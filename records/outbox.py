@@ -37,13 +37,15 @@ _DAMM = (
 class Content(msgspec.Struct, array_like=True):
     """What is sealed of a message: the address that it goes to, its subject (e-mail), its words. ``payload``
     is the channel's own request as JSON where it is more than the words, ``route`` the bot or line that sends
-    it; rows from before there were such have neither."""
+    it; ``within`` how many seconds it has without a receipt where it has another channel to go by
+    (``records.orders``), else 0. Rows from before there were such have none of them."""
 
     to: str
     subject: str
     body: str
     payload: bytes = b""
     route: str = ""
+    within: int = 0
 
 
 class Template(msgspec.Struct):
@@ -88,6 +90,7 @@ def queue(
     due: datetime | None = None,
     idempotency_key: str | None = None,
     sender: bytes = OURSELVES,
+    within: int = 0,
 ) -> str:
     """Adds a message to the unit and returns its tracking number.
 
@@ -95,6 +98,7 @@ def queue(
     from ``due`` (else ``now``) and never after ``lifetime`` from then. A second message with one
     ``idempotency_key`` makes its unit a ``Conflict``, and so does, once in a long while, a tracking number
     that is taken: run the turn again. ``sender`` is whose message it is (16 bytes): senders take turns.
+    ``within`` is of a message to which ``records.orders`` gives other ways.
     """
     id = new_id(now)
     tracking = new_tracking()
@@ -109,7 +113,7 @@ def queue(
             "class": klass,
             "route": route,
             "party": vault.index(kind, to),
-            "sealed": vault.seal(_encoder.encode(Content(to, subject, body, payload, route)), _context(id)),
+            "sealed": sealed(vault, id, Content(to, subject, body, payload, route, within)),
             "status": "queued",
             "created_at": now,
             "due_at": start,
@@ -119,6 +123,11 @@ def queue(
         },
     )
     return tracking
+
+
+def sealed(vault: Vault, id: bytes, said: Content) -> bytes:
+    """What the row with this id keeps of what it says."""
+    return vault.seal(_encoder.encode(said), _context(id))
 
 
 def content(vault: Vault, id: bytes, sealed: bytes) -> Content:

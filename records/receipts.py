@@ -11,18 +11,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, exists, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from records import settlement, suppressions
+from records import orders, settlement, suppressions
 from records.database import Database
+from records.former import keep_names
 from records.ids import new_id
 from records.settlement import Note, Settled
-from records.tables import attempts, former_names, outbox, receipt_orphans
+from records.tables import (
+    account_messages,
+    attempts,
+    former_names,
+    order_steps,
+    outbox,
+    receipt_orphans,
+)
 from records.webhooks import changed
 
 ORPHANS_FOR = timedelta(hours=72)
 MATCHED = 500  # Orphans that are looked at together.
+APP = "app"  # Whoever shows a push, and says so.
 AGAIN = "unreceipted"  # What is kept of an attempt whose receipt did not come in time.
 
 
@@ -104,14 +113,7 @@ async def send_again(
         ).all()
         if not held:
             return
-        names = [
-            {"provider": row[1], "external_id": row[2], "message": row[0], "at": now}
-            for row in held
-            if row[2]
-        ]
-        if names:
-            added = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
-            connection.execute(added(former_names).on_conflict_do_nothing(), names)
+        keep_names(connection, database, [(row[1], row[2], row[0]) for row in held], now)
         connection.execute(
             update(outbox)
             .where(outbox.c.id.in_([row[0] for row in held]))
@@ -150,6 +152,41 @@ async def keep(database: Database, provider: str, told: Sequence[Told], now: dat
         return len(told) - len(orphans)
 
     return await database.transaction(write) if told else 0
+
+
+async def arrived(
+    database: Database, account: bytes, sandbox: bool, numbers: Sequence[str], now: datetime
+) -> int:
+    """The app of this account has its pushes of these tracking numbers; how many it has. It is the receipt
+    of a channel whose services have none."""
+    pushed = exists().where(
+        order_steps.c.message == outbox.c.id,
+        order_steps.c.channel == "push",
+        order_steps.c.started_at.is_not(None),
+    )
+    mine = (
+        select(outbox.c.id, outbox.c.tracking, outbox.c.status)
+        .join(account_messages, account_messages.c.message == outbox.c.id)
+        .where(
+            outbox.c.tracking.in_(numbers),
+            account_messages.c.account == account,
+            account_messages.c.sandbox == sandbox,
+            or_(outbox.c.channel == "push", pushed),
+            outbox.c.status != "cancelled",
+        )
+        .order_by(outbox.c.id)
+    )
+
+    def write(connection: Connection) -> int:
+        rows = connection.execute(mine).all()
+        told = [(_Message(row.id, row.status, True), Told(row.tracking, "delivered")) for row in rows]
+        _apply(connection, database, APP, told, now)
+        by_push = (order_steps.c.message.in_([row.id for row in rows]), order_steps.c.channel == "push")
+        ended = order_steps.c.ended.is_not(None)
+        connection.execute(update(order_steps).where(*by_push, ended).values(ended="delivered"))
+        return len(rows)
+
+    return await database.transaction(write)
 
 
 async def match_orphans(database: Database, now: datetime, after: bytes = b"") -> tuple[int, bytes]:
@@ -271,10 +308,12 @@ def _apply(
                 .values(status=status, **ended)
                 .returning(outbox.c.id)
             ).scalars()
+    if blocked := sorted({message.id for message, each in fresh if each.status == "blocked"}):
+        suppressions.block(connection, database, blocked, now)
+    if over := [message.id for message, each in fresh if each.status in orders.ENDED]:
+        orders.take_next(connection, database, over, now, outbox.c.status.in_(orders.ENDED))
     if failed := [(message.id, each) for message, each in fresh if each.status == "failed"]:
         settlement.dead(
             connection, database, [(id, provider, "failed", each.detail) for id, each in failed], now
         )
-    if blocked := sorted({message.id for message, each in fresh if each.status == "blocked"}):
-        suppressions.block(connection, database, blocked, now)
     changed(connection, database, others, now)

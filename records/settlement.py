@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from records import orders
 from records.database import Database
 from records.ids import new_id
 from records.tables import microseconds, outbox
@@ -33,7 +34,8 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What became of one claimed message. ``due_at``: when it is worked again, if it is not finished;
-    ``cost``: rial."""
+    ``cost``: rial; ``within``: seconds that it has on its way where it has another one
+    (``records.orders``)."""
 
     id: bytes
     status: str
@@ -45,6 +47,7 @@ class Settled:
     finished_at: datetime | None = None
     notes: tuple[Note, ...] = ()
     cost: int | None = None
+    within: int = 0
 
 
 Done = tuple[bytes, Settled]
@@ -54,7 +57,7 @@ _SETTLE = """
 UPDATE outbox SET status = {status}, attempts = {attempts}, due_at = {due_at},
  provider = coalesce({provider}, outbox.provider), external_id = coalesce({external_id}, outbox.external_id),
  sent_at = coalesce({sent_at}, outbox.sent_at), finished_at = {finished_at},
- cost = coalesce({cost}, outbox.cost), lease_owner = NULL, lease_until = NULL"""
+ cost = coalesce({cost} + coalesce(outbox.cost, 0), outbox.cost), lease_owner = NULL, lease_until = NULL"""
 
 _SETTLE_SQLITE = _SETTLE.format(
     status="?",
@@ -68,7 +71,10 @@ _SETTLE_SQLITE = _SETTLE.format(
 )
 # A message that is known to have arrived stays so, whatever comes after.
 _MINE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND lease_owner = ? AND status <> 'delivered'"
-_LATE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND ? <> '' AND lease_owner IS NULL AND status = 'queued'"
+# (It may be another channel's by then.)
+_LATE = """outbox.lease_owner IS NULL AND outbox.status = 'queued'
+ AND NOT EXISTS (SELECT 1 FROM order_steps WHERE order_steps.message = outbox.id)"""
+_LATE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND ? <> '' AND " + _LATE
 _SETTLE_POSTGRESQL = (
     _SETTLE.format(
         status="s.status",
@@ -89,7 +95,7 @@ WHERE outbox.id = s.id AND """
 _MINE_POSTGRESQL = (
     _SETTLE_POSTGRESQL + "outbox.lease_owner = s.lease AND outbox.status <> 'delivered' RETURNING outbox.id"
 )
-_LATE_POSTGRESQL = _SETTLE_POSTGRESQL + "outbox.lease_owner IS NULL AND outbox.status = 'queued'"
+_LATE_POSTGRESQL = _SETTLE_POSTGRESQL + _LATE
 
 _NOTE_SQLITE = (
     "INSERT INTO attempts (id, message, at, provider, kind, status, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -133,6 +139,9 @@ def write(connection: Connection, database: Database, done: Sequence[Done], now:
         late = [_values(lease, settled) for lease, settled in done if settled.sent_at is not None]
         _run(connection, database, late, _LATE_SQLITE, _LATE_POSTGRESQL)
     note(connection, database, [settled for _lease, settled in done], now)
+    followed = [each for _lease, each in done if each.within or each.status in orders.ENDED]
+    if followed:
+        orders.follow(connection, database, [each for each in followed if each.id not in lost], now)
     dead(
         connection,
         database,

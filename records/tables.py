@@ -29,6 +29,8 @@ from records.job_tables import job_errors as job_errors
 from records.job_tables import job_messages as job_messages
 from records.job_tables import job_parts as job_parts
 from records.job_tables import jobs as jobs
+from records.order_tables import devices as devices
+from records.order_tables import order_steps as order_steps
 from records.schema import EPOCH as EPOCH
 from records.schema import OURSELVES as OURSELVES
 from records.schema import UPDATED as UPDATED
@@ -54,9 +56,10 @@ Index("ix_subscribers_merged_into", subscribers.c.merged_into,
       sqlite_where=subscribers.c.merged_into.is_not(None),
       postgresql_where=subscribers.c.merged_into.is_not(None))  # fmt: skip
 
-# A subscriber's addresses. ``kind``: msisdn, telegram, bale, webchat, email, push. ``blocked_at``: since when
-# the person has closed this address to us, as far as the channel tells. ``seen_at``: the last contact from
-# it, to within a day; None where nobody knows. ``route``: the bot or site that it was used over last.
+# A subscriber's addresses. ``kind``: msisdn, telegram, bale, webchat, email; what is pushed to hangs on one
+# of these (``devices``). ``blocked_at``: since when the person has closed this address to us, as far as the
+# channel tells. ``seen_at``: the last contact from it, to within a day; None where nobody knows. ``route``:
+# the bot or site that it was used over last.
 addresses = Table(
     "addresses",
     metadata,

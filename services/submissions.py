@@ -12,12 +12,16 @@ from typing import Protocol
 
 import structlog
 
+from engine import alphabet
 from records import account_messages as records
+from records import orders
 from records.account_messages import Answer, Sent, Step, Used
 from records.changes import place
 from records.committer import Committer
 from records.database import Database
-from records.outbox import queue
+from records.orders import Way
+from records.outbox import Content, queue
+from records.receipts import arrived
 from records.tables import outbox
 from records.unit import Conflict, Unavailable, Unit
 from records.vault import Vault
@@ -41,7 +45,9 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A message to send. ``kind`` is that of the address ``to``; ``due`` None for at once; ``route`` the line
-    or bot that it goes by, "" for the usual one; ``key`` what no other message has that is put in twice."""
+    or bot that it goes by, "" for the usual one; ``key`` what no other message has that is put in twice.
+    ``then``: the same by other channels, each tried where the one before it failed or had no receipt
+    ``within`` so many seconds."""
 
     channel: str
     kind: str
@@ -54,6 +60,8 @@ class Draft:
     due: datetime | None = None
     reference: str | None = None
     key: str | None = None
+    within: int = 0
+    then: tuple[Draft, ...] = ()
 
 
 class Sender(Protocol):
@@ -185,16 +193,30 @@ class Submissions:
                 due=draft.due,
                 idempotency_key=draft.key,
                 sender=holder.account,
+                within=draft.within,
             )
+            if draft.then:
+                orders.add(unit, self._vault, [_way(each) for each in draft.then], draft.due or now)
             taken.append(own(unit, holder, tracking, draft.reference, now))
             if number % TOGETHER == 0:
                 await asyncio.sleep(0)
         return taken
 
-    async def find(self, holder: Holder, id: bytes) -> tuple[Sent, Sequence[Step]] | None:
-        """The account's message and what is known of it. Raises ``Unavailable``."""
+    async def find(
+        self, holder: Holder, id: bytes
+    ) -> tuple[Sent, Sequence[Step], Sequence[orders.Step]] | None:
+        """The account's message, what is known of it, and its channels where it has several. Raises
+        ``Unavailable``."""
         sent = await records.find(self._database, holder.account, holder.sandbox, id)
-        return None if sent is None else (sent, await records.history(self._database, id))
+        if sent is None:
+            return None
+        ways = await orders.steps(self._database, id)
+        return sent, await records.history(self._database, id), ways
+
+    async def arrived(self, holder: Holder, numbers: Sequence[str], now: datetime) -> int:
+        """The account says of pushes, by their tracking numbers, that they are there; how many of them it
+        has. Raises ``Unavailable``."""
+        return await arrived(self._database, holder.account, holder.sandbox, numbers, now)
 
     async def tracked(self, holder: Holder, numbers: Sequence[str]) -> dict[str, Sent]:
         """The account's messages by their tracking numbers, of those that there are."""
@@ -238,6 +260,12 @@ class Submissions:
         kind = "sandbox answer" if holder.sandbox else "answer"
         name = place(kind, holder.account, once.key.encode())
         return name, self._vault.digest("account-answer", hashlib.sha256(once.request).hexdigest())
+
+
+def _way(draft: Draft) -> Way:
+    said = Content(draft.to, draft.subject, draft.text, route=draft.route, within=draft.within)
+    parts = alphabet.parts(draft.text) if draft.channel == "sms" else None
+    return Way(draft.channel, draft.kind, said, parts)
 
 
 def _context(name: bytes) -> bytes:
