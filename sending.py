@@ -130,7 +130,7 @@ async def telling(home: House) -> AsyncIterator[None]:
             watch=told(home.registry),
         )
         wake = asyncio.Event()
-        webhooks = Webhooks(home.database, teller, clock=now, wake=wake)
+        webhooks = Webhooks(home.database, teller, clock=now, wake=wake, alone=home.settings.embedded)
         home.committer.wake(webhook_deliveries, wake)
         running = asyncio.create_task(kept(webhooks.run))
         try:

@@ -20,6 +20,7 @@ from records.committer import Committer
 from records.database import Database
 from records.unit import Conflict, Unit
 from records.vault import Vault
+from services.webhooks import heard
 
 MINUTE = timedelta(minutes=1)
 
@@ -54,9 +55,10 @@ class Intake:
         """See ``bot.sms.Taker``."""
         key, *before = (digest(each) for each in sms.keys_of(message))
         unit, now = Unit(), self._clock()
-        self._add(unit, message, key, now)
+        id = self._add(unit, message, key, now)
         if before and await inbox.known(self._database, before, now - MINUTE):
             return False
+        await heard(self._database, unit, message.line, id, now)
         try:
             await self._committer.commit(unit)
         except Conflict:
@@ -64,11 +66,11 @@ class Intake:
         self._wake.set()
         return True
 
-    def _add(self, unit: Unit, message: InboundSms, key: bytes, now: datetime) -> None:
+    def _add(self, unit: Unit, message: InboundSms, key: bytes, now: datetime) -> bytes:
         number = sms.number_of(message.sender)
         party = self._vault.index("msisdn", number) if number else self._vault.index(STRANGER, message.sender)
         words = sms_loops.skeleton(message.text, self._limits)
-        inbox.add(
+        return inbox.add(
             unit,
             self._vault,
             now=now,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -22,7 +22,7 @@ from records.webhook_deliveries import Delivery, Due
 
 PLACES = 200  # That are worked at once in a process.
 BATCH = 40
-LEASE = timedelta(minutes=3)  # Longer than a batch of which each request takes all its time.
+LEASE = timedelta(seconds=20)  # So long a killed process's deliveries wait for the next one.
 KEPT = timedelta(days=30)
 POLL = 1.0  # Seconds between looks for what is due, unless woken.
 GRACE = 20.0  # Seconds that a stop waits for answers.
@@ -31,7 +31,8 @@ log = structlog.get_logger(__name__)
 
 
 class Webhooks:
-    """``wake`` is set by whoever wrote deliveries in this process."""
+    """``wake`` is set by whoever wrote deliveries in this process. ``alone``: there is no other one, so that
+    what is leased at the start is what a killed one left."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class Webhooks:
         wake: asyncio.Event,
         poll: float = POLL,
         lease: timedelta = LEASE,
+        alone: bool = False,
     ) -> None:
         self._database = database
         self._teller = teller
@@ -49,6 +51,7 @@ class Webhooks:
         self._wake = wake
         self._poll = poll
         self._lease = lease
+        self._alone = alone
         self._stopping = False
         self._working: dict[bytes, asyncio.Task[None]] = {}
 
@@ -59,6 +62,9 @@ class Webhooks:
             while not self._stopping:
                 self._wake.clear()
                 try:
+                    if self._alone:
+                        await records.forsake(self._database, self._clock())
+                        self._alone = False
                     await self._claim()
                 except Unavailable as error:
                     log.warning("webhooks.database_away", error=str(error))
@@ -91,6 +97,7 @@ class Webhooks:
                 self._working[each.id] = asyncio.create_task(self._work(each, lease, batch))
 
     async def _work(self, due: Due, lease: bytes, batch: list[Delivery]) -> None:
+        holding = asyncio.create_task(self._hold(lease, [each.id for each in batch]))
         try:
             await self._teller.tell(due, lease, batch, lambda: self._stopping)
         except Unavailable as error:
@@ -98,8 +105,18 @@ class Webhooks:
         except Exception:
             log.exception("webhooks.failed")
         finally:
+            holding.cancel()
             del self._working[due.id]
             self._wake.set()  # There may be more for it.
+
+    async def _hold(self, lease: bytes, ids: Sequence[bytes]) -> None:
+        """Renews a lease for as long as its batch is worked."""
+        while True:
+            await asyncio.sleep(self._lease.total_seconds() / 3)
+            try:
+                await records.renew(self._database, lease, ids, self._clock() + self._lease)
+            except Unavailable as error:
+                log.warning("webhooks.lease_not_renewed", error=str(error))
 
     async def _tidy(self) -> None:
         """Deletes what is too old for anybody to ask."""

@@ -113,6 +113,28 @@ async def claim(
     return await database.transaction(take)
 
 
+async def renew(database: Database, lease: bytes, ids: Collection[bytes], until: datetime) -> None:
+    """Holds what is leased to ``lease``, and not settled, for longer."""
+    each = webhook_deliveries.c
+    statement = (
+        update(webhook_deliveries)
+        .where(each.id.in_(ids), each.lease_owner == lease, each.finished_at.is_(None))
+        .values(due_at=until)
+    )
+    await database.transaction(lambda connection: connection.execute(statement))
+
+
+async def forsake(database: Database, now: datetime) -> None:
+    """Ends every lease: for a process that begins and knows that no other one tells."""
+    each = webhook_deliveries.c
+    statement = (
+        update(webhook_deliveries)
+        .where(each.finished_at.is_(None), each.lease_owner.is_not(None))
+        .values(lease_owner=None, due_at=now)
+    )
+    await database.transaction(lambda connection: connection.execute(statement))
+
+
 async def release(database: Database, lease: bytes, ids: Collection[bytes], now: datetime) -> None:
     """Gives back what was not tried, as if never claimed."""
     each = webhook_deliveries.c

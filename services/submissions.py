@@ -25,6 +25,7 @@ from records.receipts import arrived
 from records.tables import outbox
 from records.unit import Conflict, Unavailable, Unit
 from records.vault import Vault
+from records.webhooks import owe_for
 from services.accounts import Holder
 
 SANDBOX = "sandbox"
@@ -200,6 +201,9 @@ class Submissions:
             taken.append(own(unit, holder, tracking, draft.reference, now))
             if number % TOGETHER == 0:
                 await asyncio.sleep(0)
+        if holder.sandbox:
+            changes = [(each.id, status) for each in taken for status in ("sent", "delivered")]
+            await owe_for(self._database, unit, holder.account, True, changes, now)
         return taken
 
     async def find(
@@ -245,6 +249,7 @@ class Submissions:
             return True
         unit = Unit()
         records.cancel(unit, id, now)
+        await owe_for(self._database, unit, holder.account, holder.sandbox, [(id, "cancelled")], now)
         try:
             await self._committer.commit(unit)
         except Conflict:

@@ -129,16 +129,6 @@ class Webhooks:
                 return done, False
         return done, True
 
-    async def heard(self, unit: Unit, line: str, subject: bytes, now: datetime) -> None:
-        """Adds what is to be told of an SMS to this line to the unit that stores it. Raises
-        ``Unavailable``."""
-        number = digits(line)
-        if not number:
-            return
-        for webhook, lines in await records.listening(self._database, INBOUND):
-            if number in map(digits, lines):
-                records.owe(unit, webhook, INBOUND, subject, now)
-
     def _place(self, webhook: Webhook) -> Place:
         return records.place(self._vault, webhook.id, webhook.sealed)
 
@@ -159,3 +149,14 @@ class Webhooks:
 
 def _secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+async def heard(database: Database, unit: Unit, line: str, subject: bytes, now: datetime) -> None:
+    """Adds what is to be told of an SMS to this line of ours to the unit that stores it. Raises
+    ``Unavailable``."""
+    number = digits(line)
+    if not number:
+        return
+    for webhook, lines in await records.listening(database, INBOUND):
+        if number in map(digits, lines):
+            records.owe(unit, webhook, INBOUND, subject, now)
