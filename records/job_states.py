@@ -16,6 +16,7 @@ from records.database import Database
 from records.jobs import CANCELLED, PAUSED, RUNNING, VALIDATING, Tally
 from records.tables import job_batches, job_messages, jobs, outbox
 from records.unit import Unit
+from records.webhooks import changed
 
 HELD = "held"
 AT_ONCE = 500  # Messages of one statement.
@@ -99,11 +100,13 @@ async def cancel(database: Database, id: bytes, now: datetime) -> bool:
         held = outbox.c.status == HELD
         for some in _messages(connection, id, _QUEUED):
             mine = outbox.c.id.in_(some)
-            connection.execute(
+            gone = connection.execute(
                 update(outbox)
                 .where(mine, outbox.c.attempts == 0, or_(held, _FREE))
                 .values(status="cancelled", finished_at=now)
+                .returning(outbox.c.id)
             )
+            changed(connection, database, gone.scalars().all(), now)
             connection.execute(
                 update(outbox).where(mine, held).values(status="queued", finished_at=None, due_at=now)
             )

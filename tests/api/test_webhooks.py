@@ -15,6 +15,7 @@ from records.tables import webhooks as table
 from services.webhooks import MOST
 from tests.api.conftest import Business, sms
 from tests.api.test_inbound import write
+from tests.api.test_jobs import fed, rows_of, until, upload
 
 URL = "https://shop.example.ir/chapar"
 
@@ -163,6 +164,15 @@ async def test_a_message_that_is_cancelled_is_told_of_in_the_same_unit(anywhere:
     assert await owed(anywhere, webhook["id"]) == [("message.cancelled", "waiting")]
     _status, body = await anywhere.ask("GET", f"/webhooks/{webhook['id']}/deliveries")
     assert body["items"][0]["subject"] == id
+
+
+async def test_messages_of_a_job_that_is_cancelled_are_told_of(anywhere: Business) -> None:
+    webhook = await made(anywhere)
+    _status, job = await upload(anywhere, rows_of(range(30)), text="{order}")
+    async with fed(anywhere):
+        await until(anywhere, job["id"], lambda job: job["queued"] == 30)
+        await anywhere.ask("POST", f"/jobs/{job['id']}/cancel")
+    assert await owed(anywhere, webhook["id"]) == [("message.cancelled", "waiting")] * 30
 
 
 async def test_what_the_sandbox_sends_is_told_to_the_sandbox(anywhere: Business) -> None:
