@@ -102,7 +102,7 @@ class Reader:
                 elif len(self._pending) <= MOST_ROW:
                     return
                 elif self._first:
-                    yield self._broken()
+                    yield self._broken(self._first)
                     continue
                 else:
                     self._skipping = True
@@ -116,7 +116,7 @@ class Reader:
             if self._skipping:
                 yield self._cut(Fault("", "long"), 0)
             elif self._odd(len(self._pending)):
-                yield self._broken()
+                yield self._broken(len(self._pending))
                 yield from self.feed(b"")
             else:
                 yield from self._row(len(self._pending))
@@ -129,7 +129,7 @@ class Reader:
             self._searched = 0
             yield self._cut(Fault("", "long"), end)
         elif end > MOST_ROW:
-            yield self._broken() if self._first else self._cut(Fault("", "long"), end)
+            yield self._broken(end) if self._first else self._cut(Fault("", "long"), end)
         elif self._odd(end):
             # A quoted value goes on over the end of the line.
             self._first = end if self._first == 0 else self._first
@@ -162,7 +162,7 @@ class Reader:
         found = _csv(raw, self.header) if self.header is not None else _json(raw)
         if isinstance(found, Fault):
             if found.kind == "quote":
-                yield self._broken()
+                yield self._broken(end)
             else:
                 yield self._cut(found, end)
             return
@@ -170,13 +170,13 @@ class Reader:
         self._drop(end, lines=self._breaks + 1)
         yield Row(line, self._offset, self._line, found)
 
-    def _broken(self) -> Row:
-        """A row that opens a quoted value and does not end it as it should: its first line is bad, and what
+    def _broken(self, end: int) -> Row:
+        """A row up to ``end`` that does not end a quoted value as it should: its first line is bad, and what
         follows is read by itself."""
         self._breaks = 0
         if self.header is None and self._form == "csv":
             raise BadUpload(Fault("", "quote"))
-        return self._cut(Fault("", "quote"), self._first or len(self._pending))
+        return self._cut(Fault("", "quote"), self._first or end)
 
     def _cut(self, fault: Fault, end: int) -> Row:
         line = self._line

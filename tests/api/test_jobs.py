@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ CSV = {"Content-Type": "text/csv"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
-async def upload(business: Business, content: bytes, kind: Mapping[str, str] = CSV, **more: Any) -> Answer:
+async def upload(business: Business, content: bytes, kind: Any = CSV, **more: Any) -> Answer:
     """Sends it with these options; those that begin with a capital are headers."""
     headers = {name.replace("_", "-"): each for name, each in more.items() if name[0].isupper()}
     options = {name.removesuffix("_"): each for name, each in more.items() if not name[0].isupper()}

@@ -71,6 +71,11 @@ def test_what_is_wrong_with_rows_of_a_csv() -> None:
     ]
 
 
+def test_a_line_whose_quotes_are_wrong_costs_no_other() -> None:
+    content = b'to,name\n1,"a"b\n2,c\n"3"d,"e\n4,f\n'
+    assert [row.fault is None for row in read(content)] == [False, True, False, True]
+
+
 def test_a_quote_that_is_never_closed_costs_its_line_alone() -> None:
     rest = [f"{number},b" for number in range(40_000)]
     rows = read("\n".join(["to,name", '1,"a', *rest]).encode(), cuts=range(0, 400_000, 10_000))
@@ -166,7 +171,7 @@ def test_what_is_written_is_read(
 
 
 @given(noise, st.sampled_from(["csv", "ndjson"]), cutting)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=500)
 def test_whatever_comes_is_read_the_same_however_it_is_cut(body: bytes, form: Form, cuts: list[int]) -> None:
     content = (b"to,a\n" if form == "csv" else b"") + body
     try:
@@ -185,7 +190,7 @@ def test_whatever_comes_is_read_the_same_however_it_is_cut(body: bytes, form: Fo
 
 
 @given(noise, st.sampled_from(["csv", "ndjson"]), st.integers(0, 50))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=500)
 def test_reading_goes_on_from_the_end_of_any_row(body: bytes, form: Form, place: int) -> None:
     content = (b"to;a\n" if form == "csv" else b"") + body
     reader = Reader(form)
