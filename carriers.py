@@ -80,6 +80,7 @@ def lines(settings: Settings) -> Mapping[str, tuple[str, ...]]:
         "melipayamak": settings.melipayamak_sender,
         "ippanel": settings.ippanel_sender,
         "magfa": settings.magfa_sender,
+        "smpp": settings.smpp_sms.sender,
     }
 
 
@@ -91,6 +92,7 @@ def usual(settings: Settings) -> Mapping[str, Carrier]:
         "voice": Carrier(settings.voice_provider),
         "email": Carrier(settings.email_provider),
         "push": Carrier(settings.push_provider[0]),
+        "ussd": Carrier(settings.ussd_push_provider),
     }
 
 

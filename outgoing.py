@@ -18,7 +18,7 @@ from sending import dispatching, routes_of
 from settings import Settings
 
 LIFE = timedelta(minutes=10)
-CHANNELS = ("sms", "voice", "email", "push", "telegram", "bale")
+CHANNELS = ("sms", "voice", "email", "push", "ussd", "telegram", "bale")
 FINAL = ("delivered", "failed", "blocked", "expired", "cancelled")
 
 

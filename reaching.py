@@ -18,6 +18,7 @@ from dispatch.providers.push.jwt import read_p256_key
 from dispatch.providers.push.webpush import WebPush
 from dispatch.providers.sandbox import Sandbox
 from dispatch.providers.sms.kavenegar_api import Api
+from dispatch.providers.ussd.restcomm import RestcommPush
 from dispatch.providers.voice.asterisk import Asterisk, Prompts
 from dispatch.providers.voice.ippanel import IpPanelCalls
 from dispatch.providers.voice.kavenegar import KavenegarCalls
@@ -39,6 +40,10 @@ def provider(channel: str, name: str, home: House) -> tuple[Provider, Close]:
     match channel, name:
         case _, "sandbox":
             return Sandbox(channel), _nothing
+        case "ussd", "restcomm-push":
+            return RestcommPush(
+                home.http, settings.restcomm_push_url, settings.restcomm_push_network
+            ), _nothing
         case "email", "smtp":
             smtp = mailer(home)
             return smtp, smtp.close

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 import carriers
 import reaching
+from bot.sms_intake import Intake
 from charging import charger, credit_left, watch_credit
 from dispatch import receipts_door
 from dispatch.charging import Charger
@@ -24,6 +25,7 @@ from dispatch.limits import Rates
 from dispatch.permission import Permission, read_hours
 from dispatch.provider import Provider
 from dispatch.providers.push.devices import Devices
+from dispatch.providers.ussd.smpp import SmppPush
 from dispatch.routes import Routes, plain, read_routes
 from dispatch.talking import Talking
 from dispatch.watching import Watcher
@@ -38,6 +40,8 @@ from records.tables import TALKING, outbox, webhook_deliveries
 from records.unit import Unavailable
 from services.webhook_bodies import Bodies
 from settings import NEEDS, PROVIDERS, SettingError, demand
+from smscs import SMS as SMPP
+from smscs import Smscs
 from submitting import routes as channels
 from web.access import RouteSecret
 
@@ -47,13 +51,14 @@ AT_ONCE = 4  # Batches of one lane that are worked together, so that one slow an
 
 
 @asynccontextmanager
-async def dispatching(home: House) -> AsyncIterator[Dispatcher]:
-    """A dispatcher at work; on the way out it finishes what it has begun."""
+async def dispatching(home: House, smscs: Smscs | None = None) -> AsyncIterator[Dispatcher]:
+    """A dispatcher at work; on the way out it finishes what it has begun. ``smscs``: those of the process,
+    where it has other uses for them too."""
     watch, charge = outcomes(home.registry), charger(home)
     await home.services.tariffs.refresh()
     async with AsyncExitStack() as stack:
         routes = routes_of(home)
-        carry = providers(home, stack, routes)
+        carry = await providers(home, stack, routes, smscs or Smscs(home))
         shared = None
         if routes.rates and home.settings.redis_url:
             shared = RedisBuckets(home.settings.redis_url)
@@ -169,6 +174,7 @@ def routes_of(home: House) -> Routes:
         "sms": settings.sms_provider,
         "voice": settings.voice_provider,
         "email": settings.email_provider,
+        "ussd": settings.ussd_push_provider,
     }
     found = Routes([])
     if settings.routes_file is not None:
@@ -187,12 +193,24 @@ def routes_of(home: House) -> Routes:
     return Routes([*found.routes, *rest.routes, *pushes, *reaching.PEOPLE], found.rates)
 
 
-def providers(home: House, stack: AsyncExitStack, routes: Routes) -> list[Provider]:
+async def providers(home: House, stack: AsyncExitStack, routes: Routes, smscs: Smscs) -> list[Provider]:
     """Every provider that a route names."""
     carry: list[Provider] = texts(home, routes)
-    for channel in ("voice", "email", "push"):
+    if SMPP in routes.names("sms"):
+        # What people write may come to this process too; whoever answers it looks for it.
+        intake = Intake(
+            database=home.database,
+            committer=home.committer,
+            vault=home.vault,
+            clock=now,
+            wake=asyncio.Event(),
+        )
+        carry.append(await stack.enter_async_context(smscs.sms(intake)))
+    if SmppPush.name in routes.names("ussd"):
+        carry.append(await stack.enter_async_context(smscs.push()))
+    for channel in ("voice", "email", "push", "ussd"):
         for name in routes.names(channel):
-            if name != Devices.name:
+            if name not in (Devices.name, SmppPush.name):
                 provider, close = reaching.provider(channel, name, home)
                 stack.push_async_callback(close)
                 carry.append(provider)
@@ -201,8 +219,9 @@ def providers(home: House, stack: AsyncExitStack, routes: Routes) -> list[Provid
 
 
 def texts(home: House, routes: Routes) -> list[Provider]:
-    """Every provider of SMS that a route names."""
-    return [carriers.sms(name, home.settings, home.http) for name in routes.names("sms")]
+    """Every provider of SMS over HTTP that a route names."""
+    names = [name for name in routes.names("sms") if name != SMPP]
+    return [carriers.sms(name, home.settings, home.http) for name in names]
 
 
 def receipt_routes(home: House) -> list[web.RouteDef]:

@@ -7,6 +7,7 @@ import gc
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
@@ -32,13 +33,12 @@ from records.unit import Unavailable
 from sending import dispatching, receipt_routes
 from services.publishing import tell
 from settings import SettingError
-from smpp.endpoint import BindKind, Timing, read_url
+from smscs import Smscs, vendor_of
 from submitting import Api
 from texting import Texting
 from ussd import door
 from ussd.exchange import Route
 from ussd.smpp_door import SmppDoor
-from ussd.smpp_vendors import vendor
 from web.access import RouteSecret
 
 log = structlog.get_logger()
@@ -56,8 +56,9 @@ async def serving(home: House) -> AsyncIterator[int]:
     """The service at work on its port, with its timers and all that it follows; the port."""
     settings = home.settings
     async with AsyncExitStack() as stack:
+        smscs = Smscs(home, answers=bool(settings.smpp_ussd.url))
         if settings.dispatches:
-            await stack.enter_async_context(dispatching(home))
+            await stack.enter_async_context(dispatching(home, smscs))
         chat = WebChat.of(home)
         conversation = conversation_of(home, chat)
         timers = Timers(conversation, home.sessions, home.committer, layouts(settings), now)
@@ -73,7 +74,7 @@ async def serving(home: House) -> AsyncIterator[int]:
         at_work = [asyncio.create_task(kept(work)) for work in (timers.run, handovers.run, follow, tidying)]
         stack.push_async_callback(cancel, at_work)
         bots = Bots.of(home, conversation)
-        texting = Texting.of(home, conversation)
+        texting = Texting.of(home, conversation, smscs)
         api = Api.of(home)
         runner = web.AppRunner(
             application(home, conversation, chat, bots, texting, api),
@@ -91,7 +92,7 @@ async def serving(home: House) -> AsyncIterator[int]:
         await stack.enter_async_context(api.at_work())
         stack.push_async_callback(runner.cleanup)
         if settings.smpp_ussd.url:
-            await stack.enter_async_context(smpp_door(home, conversation))
+            await stack.enter_async_context(smpp_door(home, conversation, smscs))
         site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
         try:
             await site.start()
@@ -196,35 +197,16 @@ def application(
     return app
 
 
-def smpp_door(home: House, conversation: Conversation) -> SmppDoor:
+def smpp_door(home: House, conversation: Conversation, smscs: Smscs) -> SmppDoor:
     """The door of USSD over SMPP; it binds when it is entered and unbinds when it is left."""
     chosen = home.settings.smpp_ussd
-    try:
-        endpoint = read_url(
-            chosen.url,
-            system_type=chosen.system_type,
-            address_range=chosen.address_range,
-            ca_file=str(chosen.ca_file or ""),
-            name="ussd",
-        )
-    except ValueError as error:
-        raise SettingError(f"SMPP_USSD_URL: {error}") from None
-    try:
-        spoken = vendor(chosen.vendor, dict(chosen.options))
-    except ValueError as error:
-        raise SettingError(f"SMPP_USSD_OPTIONS: {error}") from None
-    kinds: tuple[BindKind, ...] = ("transmitter", "receiver") if chosen.bind == "pair" else ("transceiver",)
-    made = SmppDoor(
+    return SmppDoor(
         conversation,
-        endpoint,
+        smscs.ussd(),
         Route("smpp", layouts(home.settings)["smpp"], chosen.code),
-        spoken,
-        binds=kinds * chosen.binds,
-        window=chosen.window,
-        timing=Timing(response=chosen.response, enquire=chosen.enquire),
+        vendor_of(chosen),
+        peer=urlsplit(chosen.url).hostname or "",
         # Without Redis each process has only its own memory, and that the door has anyway.
         shared=home.cache if home.settings.redis_url else None,
         name=lambda caller: b"smpp:" + session_key(caller, home.vault),
     )
-    watching.watch_smpp(home, made.connection)
-    return made

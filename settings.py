@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ GATEWAYS = (
 
 PLATFORMS = ("telegram", "bale")
 
-SMS_PROVIDERS = ("sandbox", "kavenegar", "smsir", "melipayamak", "ippanel", "magfa")
+SMS_PROVIDERS = ("sandbox", "kavenegar", "smsir", "melipayamak", "ippanel", "magfa", "smpp")
 
 VOICE_PROVIDERS = ("sandbox", "kavenegar-call", "ippanel-call", "asterisk")
 
@@ -37,13 +38,18 @@ PUSH_PROVIDERS = ("sandbox", "fcm", "webpush", "apns")
 
 EMAIL_PROVIDERS = ("sandbox", "smtp")
 
+USSD_PROVIDERS = ("sandbox", "restcomm-push", "smpp-ussd")
+
 # By channel: who may carry it.
 PROVIDERS: Mapping[str, tuple[str, ...]] = {
     "sms": SMS_PROVIDERS,
     "voice": VOICE_PROVIDERS,
     "email": EMAIL_PROVIDERS,
     "push": PUSH_PROVIDERS,
+    "ussd": USSD_PROVIDERS,
 }
+
+ID_FORMS = ("text", "folded", "decimal", "hex")
 
 SMPP_VENDORS = ("standard", "6d", "mica", "tata", "cbs", "number")
 
@@ -106,36 +112,71 @@ class RouteSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class SmppSettings:
-    """USSD over SMPP: where its SMSC is, how its vendor speaks, and how its screens are cut."""
+class SmscSettings:
+    """Where an SMSC is, and how we bind there."""
 
     url: str = setting(
         "",
         kinds.url("smpp", "smpps"),
-        "USSD gateway, smpp://system_id:password@host:2775, or smpps:// with TLS",
+        "where it is, smpp://system_id:password@host:2775, or smpps:// with TLS",
         secret=True,
     )
-    vendor: str = setting("standard", kinds.choice(*SMPP_VENDORS), "how it speaks; see the table of vendors")
-    options: tuple[tuple[str, str], ...] = setting(
-        (), kinds.options, "what it does otherwise than its vendor, such as code=destination_addr,gsm7=15"
-    )
-    code: str = setting("", kinds.code, "service code where it names none, such as *733#")
     bind: str = setting(
         "transceiver",
         kinds.choice("transceiver", "pair"),
         "transceiver, or pair: a transmitter and a receiver",
     )
     binds: int = setting(1, kinds.whole(1, 32), "how many of those")
-    window: int = setting(10, kinds.whole(1, 1_000), "screens of one bind that are not answered yet")
+    window: int = setting(10, kinds.whole(1, 1_000), "messages of one bind that are not answered yet")
     system_type: str = setting("", kinds.text, "system_type of the bind, where it wants one")
     address_range: str = setting("", kinds.text, "address_range of the bind, where it wants one")
     ca_file: Path | None = setting(None, Path, "certificates to trust in place of the machine's own")
     response: float = setting(20.0, kinds.seconds, "seconds that it has for an answer")
     enquire: float = setting(30.0, kinds.seconds, "seconds between two signs of life")
+
+
+@dataclass(frozen=True, slots=True)
+class SmppSettings(SmscSettings):
+    """USSD over SMPP: how its vendor speaks, and how its screens are cut."""
+
+    vendor: str = setting("standard", kinds.choice(*SMPP_VENDORS), "how it speaks; see the table of vendors")
+    options: tuple[tuple[str, str], ...] = setting(
+        (), kinds.options, "what it does otherwise than its vendor, such as code=destination_addr,gsm7=15"
+    )
+    code: str = setting("", kinds.code, "service code where it names none, such as *733#")
     units: int = setting(80, kinds.whole(20, 1_000), "UTF-16 units of one Persian screen")
     septets: int = setting(182, kinds.whole(40, 2_000), "septets of one screen of pure GSM-7")
     strip_zwnj: bool = setting(False, kinds.switch, "leave half-spaces out of what is sent")
     rlm: bool = setting(False, kinds.switch, "a right-to-left mark before each line")
+
+
+@dataclass(frozen=True, slots=True)
+class SmppSmsSettings(SmscSettings):
+    """SMS over SMPP: which lines are ours there, and how it wants its messages."""
+
+    sender: tuple[str, ...] = setting(
+        (), kinds.lines, "lines that SMS are sent from; the first, unless an answer goes from another"
+    )
+    long: str = setting(
+        "udh", kinds.choice("udh", "sar", "payload"), "how a long message is cut: by a header, by TLVs, by it"
+    )
+    ids: str = setting(
+        "text", kinds.choice(*ID_FORMS), "how it spells ids that it gives: text, folded, decimal, hex"
+    )
+    receipt_ids: str = setting(
+        "", kinds.choice(*ID_FORMS), "how it spells them in receipts; without it the same"
+    )
+    receipts: bool = setting(True, kinds.switch, "whether receipts are asked for")
+    validity: str = setting(
+        "relative",
+        kinds.choice("relative", "absolute", "none"),
+        "how it is told until when it may try: seconds from now, a moment in UTC, or not at all",
+    )
+    service_type: str = setting("", kinds.text, "service_type of messages, where it wants one")
+    source_ton: int = setting(0, kinds.whole(0, 7), "type of number of our lines")
+    source_npi: int = setting(0, kinds.whole(0, 18), "numbering plan of our lines")
+    dest_ton: int = setting(1, kinds.whole(0, 7), "type of number of those whom it goes to")
+    dest_npi: int = setting(1, kinds.whole(0, 18), "their numbering plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +333,17 @@ class Settings:
     asterisk_endpoint: str = setting("", kinds.endpoint, "what it dials, such as PJSIP/{number}@trunk")
     asterisk_caller: str = setting("", kinds.text, "number that is shown to whom it calls")
     asterisk_prompts: str = setting("chapar", kinds.name, "folder of our recordings in its sounds")
+    ussd_push_provider: str = setting(
+        "sandbox", kinds.choice(*USSD_PROVIDERS), "who pushes screens over USSD; smpp-ussd: by SMPP_USSD_URL"
+    )
+    restcomm_push_url: str = setting(
+        "",
+        kinds.url("http", "https"),
+        "where a RestComm gateway takes pushes, such as http://10.0.0.5:8080/restcomm",
+    )
+    restcomm_push_network: int = setting(
+        0, kinds.whole(0, 9_999), "networkId of the operator there, where it serves several"
+    )
     email_provider: str = setting("sandbox", kinds.choice(*EMAIL_PROVIDERS), "who sends e-mail")
     smtp_url: str = setting(
         "", kinds.url("smtp", "smtps"), "mail server, smtp://user:password@host:587", secret=True
@@ -389,6 +441,7 @@ class Settings:
     routes: Mapping[str, RouteSettings] = field(default_factory=dict)
     bots: Mapping[str, BotSettings] = field(default_factory=dict)
     smpp_ussd: SmppSettings = field(default_factory=SmppSettings)
+    smpp_sms: SmppSmsSettings = field(default_factory=SmppSmsSettings)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -420,7 +473,12 @@ class Settings:
     @property
     def sandboxed(self) -> tuple[str, ...]:
         """The channels that go to the sandbox; its pages are served while there is one."""
-        providers = {"sms": self.sms_provider, "voice": self.voice_provider, "email": self.email_provider}
+        providers = {
+            "sms": self.sms_provider,
+            "voice": self.voice_provider,
+            "email": self.email_provider,
+            "ussd": self.ussd_push_provider,
+        }
         boxed = tuple(channel for channel, provider in providers.items() if provider == "sandbox")
         return (*boxed, "push") if self.push_provider == ("sandbox",) else boxed
 
@@ -438,6 +496,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         for platform in PLATFORMS
     }
     values["smpp_ussd"] = SmppSettings(**_read(SmppSettings, "SMPP_USSD_", environment, sources))
+    values["smpp_sms"] = SmppSmsSettings(**_read(SmppSmsSettings, "SMPP_SMS_", environment, sources))
     _refuse_unknown(environment)
     settings = Settings(**values, sources=sources)
     _check(settings)
@@ -452,6 +511,7 @@ def describe(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
     for platform, bots in settings.bots.items():
         yield from _describe(bots, f"{platform.upper()}_", settings.sources)
     yield from _describe(settings.smpp_ussd, "SMPP_USSD_", settings.sources)
+    yield from _describe(settings.smpp_sms, "SMPP_SMS_", settings.sources)
 
 
 def _read(
@@ -475,7 +535,7 @@ def _read(
 
 
 def _describe(
-    holder: Settings | RouteSettings | BotSettings | SmppSettings, prefix: str, sources: Mapping[str, str]
+    holder: Settings | RouteSettings | BotSettings | SmscSettings, prefix: str, sources: Mapping[str, str]
 ) -> Iterator[tuple[str, str, str, str]]:
     for each in fields(holder):
         if "parse" not in each.metadata:
@@ -506,8 +566,9 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {f"USSD_{gateway}_{each.name}".upper() for gateway in GATEWAYS for each in fields(RouteSettings)}
     known |= {f"{platform}_{each.name}".upper() for platform in PLATFORMS for each in fields(BotSettings)}
     known |= {f"SMPP_USSD_{each.name}".upper() for each in fields(SmppSettings)}
-    known |= {each.name.upper() for each in fields(Settings) if each.name.startswith("sms_inbound_")}
-    grouped = ("USSD_", "SMPP_USSD_", "SMS_INBOUND_", *(f"{platform.upper()}_" for platform in PLATFORMS))
+    known |= {f"SMPP_SMS_{each.name}".upper() for each in fields(SmppSmsSettings)}
+    known |= {each.name.upper() for each in fields(Settings)}
+    grouped = ("USSD_", "SMPP_", "SMS_INBOUND_", *(f"{platform.upper()}_" for platform in PLATFORMS))
     for name, text in sorted(environment.items()):
         if name.startswith(grouped) and text.strip() and name not in known:
             raise SettingError(f"{name}: there is no such setting; `server.py config` lists them all")
@@ -520,6 +581,9 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "melipayamak": ("melipayamak_username", "melipayamak_password", "melipayamak_sender"),
     "ippanel": ("ippanel_key", "ippanel_sender"),
     "magfa": ("magfa_username", "magfa_password", "magfa_domain", "magfa_sender"),
+    "smpp": ("smpp_sms.url",),
+    "restcomm-push": ("restcomm_push_url",),
+    "smpp-ussd": ("smpp_ussd.url",),
     "kavenegar-call": ("kavenegar_key",),
     "ippanel-call": ("ippanel_key",),
     "asterisk": ("asterisk_user", "asterisk_password", "asterisk_endpoint"),
@@ -533,8 +597,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 def demand(settings: Settings, needs: Sequence[str], by: str) -> None:
     """Raises ``SettingError`` where one of these settings is empty; ``by`` says who needs it."""
     for name in needs:
-        if not getattr(settings, name):
-            raise SettingError(f"{name.upper()}: is empty, but {by} needs it")
+        if not attrgetter(name)(settings):
+            raise SettingError(f"{name.replace('.', '_').upper()}: is empty, but {by} needs it")
 
 
 def _check(settings: Settings) -> None:
@@ -548,6 +612,7 @@ def _check(settings: Settings) -> None:
         ("VOICE_PROVIDER", (settings.voice_provider,)),
         ("PUSH_PROVIDER", settings.push_provider),
         ("EMAIL_PROVIDER", (settings.email_provider,)),
+        ("USSD_PUSH_PROVIDER", (settings.ussd_push_provider,)),
     ):
         for provider in providers:
             demand(settings, NEEDS.get(provider, ()), f"{setting}={provider}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -17,29 +17,27 @@ from bot.sms_kavenegar import Received
 from bot.sms_loops import OUTCOMES
 from bot.sms_polling import Poller
 from bot.sms_reading import AT_ONCE, Reader
-from bot.sms_smpp import SmppSource
 from conversation.accepting import Accepting
 from conversation.conversation import Conversation
 from dispatch.providers.sms.kavenegar_api import Api
 from house import House, kept, now
-from settings import SettingError
-from smpp.endpoint import BindKind, read_url
+from smscs import Smscs
 from web.access import RouteSecret
 
 
 @dataclass(frozen=True, slots=True)
 class Texting:
-    """``intake`` takes SMS from every source, and ``reader`` their turns; ``poller`` and ``smpp`` are two of
+    """``intake`` takes SMS from every source, and ``reader`` their turns; ``poller`` and ``smscs`` are two of
     the sources, where the settings say so."""
 
     home: House
     intake: Intake
     reader: Reader
     poller: Poller | None
-    smpp: SmppSource | None
+    smscs: Smscs
 
     @classmethod
-    def of(cls, home: House, conversation: Conversation) -> Texting:
+    def of(cls, home: House, conversation: Conversation, smscs: Smscs | None = None) -> Texting:
         settings = home.settings
         accepting = Accepting(
             library=home.library,
@@ -84,7 +82,7 @@ class Texting:
                 clock=now,
                 every=settings.sms_inbound_every,
             )
-        return cls(home, intake, reader, poller, smpp_source(home, intake))
+        return cls(home, intake, reader, poller, smscs or Smscs(home))
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The routes, each beside its rule."""
@@ -104,26 +102,13 @@ class Texting:
         working = asyncio.create_task(kept(self.reader.run))
         polling = None if self.poller is None else asyncio.create_task(kept(self.poller.run))
         try:
-            async with self.smpp or nullcontext():
+            async with self.smscs.inbound(self.intake):
                 yield
         finally:
             if self.poller is not None and polling is not None:
                 await self.poller.stop(polling)
             self.reader.stop()
             await working
-
-
-def smpp_source(home: House, intake: Intake) -> SmppSource | None:
-    """The SMSC that delivers SMS, where the settings name one."""
-    settings = home.settings
-    if not settings.sms_inbound_smpp:
-        return None
-    try:
-        endpoint = read_url(settings.sms_inbound_smpp, name="sms")
-    except ValueError as error:
-        raise SettingError(f"SMS_INBOUND_SMPP: {error}") from None
-    bind: BindKind = "transceiver" if settings.sms_inbound_bind == "transceiver" else "receiver"
-    return SmppSource(intake, endpoint, clock=now, binds=(bind,))
 
 
 def counted(registry: CollectorRegistry) -> Callable[[str], None]:

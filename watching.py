@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 from sqlalchemy import select
 
 from house import House, Refused
@@ -76,19 +79,29 @@ def routes(home: House) -> list[web.RouteDef]:
     return monitor.routes(checks, home.registry, read_depth, AnyOf((LOOPBACK, addresses)))
 
 
-def watch_smpp(home: House, connection: Connection) -> None:
-    """What is counted of the binds for USSD."""
-    counts = connection.counts
-    home.registry.register(
-        monitor.Readings(
-            {
-                "chapar_smpp_bound": ("SMPP sessions that are bound", lambda: connection.bound),
-                "chapar_smpp_delivered": ("Messages that the SMSC delivered", lambda: counts.delivered),
-                "chapar_smpp_accepted": ("Screens that the SMSC took", lambda: counts.accepted),
-                "chapar_smpp_refused": ("Screens that the SMSC refused", lambda: counts.refused),
-                "chapar_smpp_unanswered": ("Screens without an answer", lambda: counts.unanswered),
-                "chapar_smpp_lost": ("SMPP sessions that ended", lambda: counts.lost),
-                "chapar_smpp_failed_binds": ("Binds that did not succeed", lambda: counts.failed),
-            }
-        )
-    )
+def watch_smpp(home: House, connections: Mapping[str, Connection]) -> None:
+    """What is counted of the binds at each SMSC, by its name, as many as there are when somebody asks."""
+    home.registry.register(_Binds(connections))
+
+
+class _Binds(Collector):
+    def __init__(self, connections: Mapping[str, Connection]) -> None:
+        self._connections = connections
+
+    def collect(self) -> Iterator[Metric]:
+        for name, (meaning, read) in BINDS.items():
+            told = GaugeMetricFamily(name, meaning, labels=["smsc"])
+            for smsc, connection in self._connections.items():
+                told.add_metric([smsc], read(connection))
+            yield told
+
+
+BINDS: Mapping[str, tuple[str, Callable[[Connection], float]]] = {
+    "chapar_smpp_bound": ("SMPP sessions that are bound", lambda each: each.bound),
+    "chapar_smpp_delivered": ("Messages that the SMSC delivered", lambda each: each.counts.delivered),
+    "chapar_smpp_accepted": ("Messages that the SMSC took", lambda each: each.counts.accepted),
+    "chapar_smpp_refused": ("Messages that the SMSC refused", lambda each: each.counts.refused),
+    "chapar_smpp_unanswered": ("Messages without an answer", lambda each: each.counts.unanswered),
+    "chapar_smpp_lost": ("SMPP sessions that ended", lambda each: each.counts.lost),
+    "chapar_smpp_failed_binds": ("Binds that did not succeed", lambda each: each.counts.failed),
+}

@@ -11,22 +11,18 @@ Source: SMPP v3.4 §4.6 (deliver_sm), §5.2.12 (esm_class); 3GPP TS 23.040 §9.2
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
 
 from bot.sms import InboundSms, Taker
 from records.unit import Unavailable
-from smpp.backoff import Backoff
 from smpp.coding import decode_text
-from smpp.connection import Connection
 from smpp.delivery import Delivery
-from smpp.endpoint import BindKind, Endpoint, Timing
 from smpp.errors import OK, PERMANENT, TEMPORARY, Unreadable
 from smpp.parts import read_part
 from smpp.reassembly import Reassembly, Whole
-from smpp.receipts import is_receipt
 
 PATIENCE = 60.0  # Seconds that a part waits for its others; an SMSC waits about two minutes for its answer.
 LOOK = 5.0  # Seconds between looks for parts that have waited so long.
@@ -35,45 +31,36 @@ log = structlog.get_logger()
 
 
 class SmppSource:
-    """``async with`` binds and takes what is delivered; on the way out it unbinds. A ``receiver`` is what
-    most SMSCs give for this; a ``transceiver`` where one system_id may bind but once."""
+    """What a connection delivers goes to ``take``, between the two ends of ``async with``. ``peer`` is where
+    it comes from."""
 
     def __init__(
-        self,
-        taker: Taker,
-        endpoint: Endpoint,
-        *,
-        clock: Callable[[], datetime],
-        binds: Sequence[BindKind] = ("receiver",),
-        patience: float = PATIENCE,
-        timing: Timing | None = None,
-        backoff: Callable[[], Backoff] = Backoff,
+        self, taker: Taker, *, clock: Callable[[], datetime], peer: str, patience: float = PATIENCE
     ) -> None:
         self._taker = taker
         self._clock = clock
-        self._peer = endpoint.host
+        self._peer = peer
         self._parts: Reassembly[_Held] = Reassembly(patience)
         self._look = min(LOOK, patience / 2)
-        self.connection = Connection(endpoint, binds, self._take, timing=timing, backoff=backoff)
+        self._leaving = False
 
     async def __aenter__(self) -> SmppSource:
         self._waiting = asyncio.create_task(self._give_up())
-        await self.connection.__aenter__()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
+        self._leaving = True
         self._waiting.cancel()
         await asyncio.gather(self._waiting, return_exceptions=True)
         for whole in self._parts.expired(float("inf")):
             _answer(whole, TEMPORARY)
-        await self.connection.__aexit__(*exception)
 
-    async def _take(self, delivery: Delivery) -> None:
+    async def take(self, delivery: Delivery) -> None:
         """One delivery. Whoever handles deliveries answers TEMPORARY to what is left open when this returns,
         so a part waits here until its message is stored or given up."""
         message = delivery.message
-        if is_receipt(message):
-            delivery.acknowledge()  # Nothing was sent by this bind; what it tells is nobody's.
+        if self._leaving:
+            delivery.acknowledge(TEMPORARY)
             return
         try:
             part = read_part(message)

@@ -39,11 +39,13 @@ class Outgoing:
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The provider took the message. ``external_id`` is its name there, as its receipts spell it.
-    ``receipt``: pending (ask later), none (this provider never tells), delivered (already known)."""
+    ``receipt``: pending (ask later), none (this provider never tells), delivered (already known). ``parts``:
+    the names of its parts, in order, where it has several and the provider tells of each by itself."""
 
     external_id: str = ""
     receipt: Literal["pending", "none", "delivered"] = "none"
     detail: str = ""
+    parts: tuple[str, ...] = ()
 
 
 Outcome = Accepted | DispatchError

@@ -134,6 +134,7 @@ def _went(
         finished_at=None if pending else now,
         notes=tuple(notes),
         cost=cost,
+        parts=accepted.parts,
     )
 
 

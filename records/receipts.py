@@ -8,13 +8,13 @@ know may have overtaken the answer to the submit: it is kept as an orphan and ma
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, exists, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from records import orders, settlement, suppressions
+from records import orders, part_names, settlement, suppressions
 from records.database import Database
 from records.former import keep_names
 from records.ids import new_id
@@ -225,6 +225,7 @@ class _Message:
     id: bytes
     status: str
     former: bool
+    part: part_names.Part | None = None
 
 
 def _messages(connection: Connection, provider: str, names: Sequence[str]) -> Mapping[str, _Message]:
@@ -245,6 +246,8 @@ def _messages(connection: Connection, provider: str, names: Sequence[str]) -> Ma
     )
     for name, id, status in rows:
         found[name] = _Message(id, status, False)
+    for name, part in part_names.known(connection, provider, wanted).items():
+        found[name] = _Message(part.message, part.shown, part.former, part)
     return found
 
 
@@ -268,7 +271,8 @@ def _apply(
         )
     }
     fresh: list[tuple[_Message, Told]] = []
-    for message, each in told:
+    for message, said in told:
+        each = replace(said, detail=message.part.place + said.detail) if message.part else said
         if (event := (message.id, each.status, each.detail)) not in seen:
             seen.add(event)
             fresh.append((message, each))
@@ -289,6 +293,7 @@ def _apply(
             for message, each in fresh
         ],
     )
+    fresh = _of_wholes(connection, provider, fresh)
     ended = {"finished_at": now, "lease_owner": None, "lease_until": None}
     others: list[bytes] = []  # Whose status is another one now.
     if arrived := sorted({message.id for message, each in fresh if each.status == "delivered"}):
@@ -317,3 +322,17 @@ def _apply(
             connection, database, [(id, provider, "failed", each.detail) for id, each in failed], now
         )
     changed(connection, database, others, now)
+
+
+def _of_wholes(
+    connection: Connection, provider: str, fresh: Sequence[tuple[_Message, Told]]
+) -> list[tuple[_Message, Told]]:
+    """What was said of messages, with what follows for those of whose parts it was said."""
+    whole = [(message, each) for message, each in fresh if message.part is None]
+    parts = {message.id: (message, each) for message, each in fresh if message.part is not None}
+    if parts:
+        said = [(message.part, each.status) for message, each in fresh if message.part is not None]
+        for id, status in part_names.told(connection, provider, said).items():
+            message, each = parts[id]
+            whole.append((message, replace(each, status=status)))
+    return whole

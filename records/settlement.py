@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from records import orders
+from records import orders, part_names
 from records.database import Database
 from records.ids import new_id
 from records.tables import microseconds, outbox
@@ -34,8 +34,8 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What became of one claimed message. ``due_at``: when it is worked again, if it is not finished;
-    ``cost``: rial; ``within``: seconds that it has on its way where it has another one
-    (``records.orders``)."""
+    ``cost``: rial; ``parts``: the names of its parts, where each has one; ``within``: seconds that it has on
+    its way where it has another one (``records.orders``)."""
 
     id: bytes
     status: str
@@ -47,6 +47,7 @@ class Settled:
     finished_at: datetime | None = None
     notes: tuple[Note, ...] = ()
     cost: int | None = None
+    parts: tuple[str, ...] = ()
     within: int = 0
 
 
@@ -138,6 +139,8 @@ def write(connection: Connection, database: Database, done: Sequence[Done], now:
         # A batch that outlived its lease and went all the same, found again in the queue: not twice.
         late = [_values(lease, settled) for lease, settled in done if settled.sent_at is not None]
         _run(connection, database, late, _LATE_SQLITE, _LATE_POSTGRESQL)
+    if named := [(each.provider, (each.id, each.parts)) for _lease, each in done if each.parts]:
+        part_names.keep(connection, database, named)
     note(connection, database, [settled for _lease, settled in done], now)
     followed = [each for _lease, each in done if each.within or each.status in orders.ENDED]
     if followed:

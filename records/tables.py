@@ -31,6 +31,7 @@ from records.job_tables import job_parts as job_parts
 from records.job_tables import jobs as jobs
 from records.order_tables import devices as devices
 from records.order_tables import order_steps as order_steps
+from records.part_tables import part_names as part_names
 from records.schema import EPOCH as EPOCH
 from records.schema import OURSELVES as OURSELVES
 from records.schema import UPDATED as UPDATED

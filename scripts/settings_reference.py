@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # Run as a file, a script finds only its neighbours.
 
 import settings  # noqa: E402  (it needs the line above)
-from settings import BotSettings, RouteSettings, Settings, SmppSettings  # noqa: E402
+from settings import BotSettings, RouteSettings, Settings, SmppSettings, SmppSmsSettings, SmscSettings  # noqa: E402
 from ussd.gateways import GATEWAYS  # noqa: E402
 from ussd.smpp_vendors import VENDORS, Vendor, written  # noqa: E402
 
@@ -65,6 +65,14 @@ Without `SMPP_USSD_URL` there is none. What belongs together is in
 
 """
 
+SMPP_SMS_HEAD = """
+## SMS over SMPP
+
+With `SMS_PROVIDER=smpp`, or where a route names `smpp`. What people write to its lines comes by the same
+binds; see [administration](administration.md#sms-over-smpp).
+
+"""
+
 VENDORS_HEAD = """
 ## Vendors of USSD over SMPP
 
@@ -85,12 +93,13 @@ def page() -> str:
     parts += [DOORS_HEAD, _table(("Gateway", "Requests", "Options and their defaults"), _doors())]
     parts += [BOTS_HEAD, _table(("Setting", "Default", "Takes", "Meaning"), _rows(BotSettings))]
     parts += [SMPP_HEAD, _table(("Setting", "Default", "Takes", "Meaning"), _rows(SmppSettings))]
+    parts += [SMPP_SMS_HEAD, _table(("Setting", "Default", "Takes", "Meaning"), _rows(SmppSmsSettings))]
     parts += [VENDORS_HEAD, _table(("Option", *VENDORS), _vendors())]
     return "".join(parts)
 
 
 def _rows(
-    kind: type[Settings] | type[RouteSettings] | type[BotSettings] | type[SmppSettings],
+    kind: type[Settings] | type[RouteSettings] | type[BotSettings] | type[SmscSettings],
 ) -> Iterator[tuple[str, ...]]:
     """One row for each setting that ``config`` prints; of the gateways, whose settings are alike, for one,
     and the same of the messengers."""
@@ -101,6 +110,7 @@ def _rows(
         RouteSettings: (f"USSD_{settings.GATEWAYS[0].upper()}_", "USSD_<GATEWAY>_"),
         BotSettings: (f"{settings.PLATFORMS[0].upper()}_", "<MESSENGER>_"),
         SmppSettings: ("SMPP_USSD_", "SMPP_USSD_"),
+        SmppSmsSettings: ("SMPP_SMS_", "SMPP_SMS_"),
     }[kind]
     for each in fields(kind):
         if "parse" not in each.metadata:

@@ -40,7 +40,8 @@ async def nobody(delivery: Delivery) -> None:
 
 class Connection:
     """``async with`` keeps the binds; on the way out each is unbound. ``binds`` are the kinds, one for each
-    session: two ``transceiver``, or a ``transmitter`` and a ``receiver``. ``window`` is for each of them."""
+    session: two ``transceiver``, or a ``transmitter`` and a ``receiver``. ``window`` is for each of them.
+    ``trouble``: why the last try to bind failed; None since one succeeded."""
 
     def __init__(
         self,
@@ -66,8 +67,10 @@ class Connection:
         self._changed = asyncio.Event()
         self._stack = AsyncExitStack()
         self._closing = False
+        self.trouble: NotBound | None = None
 
     async def __aenter__(self) -> Connection:
+        self._closing = False
         keepers = [asyncio.create_task(self._keep(kind)) for kind in self._binds]
 
         async def stop() -> None:
@@ -93,6 +96,21 @@ class Connection:
         """Waits until every bind is bound."""
         while self.bound < len(self._binds):
             await self._wait()
+
+    @property
+    def room(self) -> int:
+        """Messages that may be under way at once while every bind is bound."""
+        return self._window * sum(kind != "receiver" for kind in self._binds)
+
+    async def able(self, patience: float) -> bool:
+        """Whether some bind can submit, within so many seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                while not any(session.can_submit for session in self._sessions):
+                    await self._wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def submit(self, message: Message, patience: float = 30.0, first: Link | None = None) -> str:
         """Sends a message by the session that has most room, by ``first`` while that can; the SMSC's id of
@@ -147,6 +165,7 @@ class Connection:
                 )
             except NotBound as error:
                 self.counts.failed += 1
+                self.trouble = error
                 hopeless = isinstance(error, BindRefused) and error.advice == "repair"
                 pause = backoff.failed(self._chance(), hopeless=hopeless)
                 if str(error) != told:
@@ -160,7 +179,7 @@ class Connection:
                 self._log.exception("smpp not bound", bind=kind)
                 pause = backoff.failed(self._chance(), hopeless=True)
             else:
-                began, told = loop.time(), ""
+                began, told, self.trouble = loop.time(), "", None
                 self._log.info("smpp bound", bind=kind)
                 self._sessions.append(session)
                 self._change()

@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 
 import settings
-from settings import BotSettings, RouteSettings, SettingError, Settings, SmppSettings, describe, load
+from settings import (
+    BotSettings,
+    RouteSettings,
+    SettingError,
+    Settings,
+    SmppSettings,
+    SmppSmsSettings,
+    describe,
+    load,
+)
 from ussd.gateways import GATEWAYS
 from ussd.smpp_vendors import VENDORS
 
@@ -88,6 +97,9 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "ASTERISK_ENDPOINT": ("PJSIP/{number}@trunk",) * 2,
     "ASTERISK_CALLER": ("02112345",) * 2,
     "ASTERISK_PROMPTS": ("prompts",) * 2,
+    "USSD_PUSH_PROVIDER": ("restcomm-push",) * 2,
+    "RESTCOMM_PUSH_URL": ("http://10.0.0.5:8080/restcomm",) * 2,
+    "RESTCOMM_PUSH_NETWORK": ("3", 3),
     "EMAIL_PROVIDER": ("smtp", "smtp"),
     "SMTP_URL": ("smtps://u:p@mail:465",) * 2,
     "MAIL_FROM": ("Chapar <noreply@example.ir>",) * 2,
@@ -151,14 +163,8 @@ BOT_TAKES: Mapping[str, tuple[str, Any]] = {
     "CHAT_RATE": ("2.5", 2.5),
 }
 
-SMPP_TAKES: Mapping[str, tuple[str, Any]] = {
+SMSC_TAKES: Mapping[str, tuple[str, Any]] = {
     "URL": ("smpps://id:p%40ss@smsc:3550",) * 2,
-    "VENDOR": ("mica",) * 2,
-    "OPTIONS": (
-        "gsm7=15, ends=0x81:aborted+0x82:timeout",
-        (("gsm7", "15"), ("ends", "0x81:aborted+0x82:timeout")),
-    ),
-    "CODE": ("*733*2#",) * 2,
     "BIND": ("pair",) * 2,
     "BINDS": ("4", 4),
     "WINDOW": ("50", 50),
@@ -167,10 +173,33 @@ SMPP_TAKES: Mapping[str, tuple[str, Any]] = {
     "CA_FILE": ("/etc/smsc.pem", Path("/etc/smsc.pem")),
     "RESPONSE": ("10", 10.0),
     "ENQUIRE": ("60", 60.0),
+}
+SMPP_TAKES: Mapping[str, tuple[str, Any]] = {
+    **SMSC_TAKES,
+    "VENDOR": ("mica",) * 2,
+    "OPTIONS": (
+        "gsm7=15, ends=0x81:aborted+0x82:timeout",
+        (("gsm7", "15"), ("ends", "0x81:aborted+0x82:timeout")),
+    ),
+    "CODE": ("*733*2#",) * 2,
     "UNITS": ("70", 70),
     "SEPTETS": ("160", 160),
     "STRIP_ZWNJ": ("yes", True),
     "RLM": ("on", True),
+}
+SMPP_SMS_TAKES: Mapping[str, tuple[str, Any]] = {
+    **SMSC_TAKES,
+    "SENDER": (" 10004346, +983000222,", ("10004346", "+983000222")),
+    "LONG": ("sar",) * 2,
+    "IDS": ("hex",) * 2,
+    "RECEIPT_IDS": ("decimal",) * 2,
+    "RECEIPTS": ("no", False),
+    "VALIDITY": ("absolute",) * 2,
+    "SERVICE_TYPE": ("CMT",) * 2,
+    "SOURCE_TON": ("5", 5),
+    "SOURCE_NPI": ("1", 1),
+    "DEST_TON": ("0", 0),
+    "DEST_NPI": ("18", 18),
 }
 
 # What each refuses. Text and folders are taken as they are.
@@ -217,6 +246,9 @@ REFUSES: Mapping[str, tuple[str, ...]] = {
     "ASTERISK_URL": ("10.0.0.7:8088",),
     "ASTERISK_ENDPOINT": ("PJSIP/trunk",),
     "ASTERISK_PROMPTS": ("../x",),
+    "USSD_PUSH_PROVIDER": ("restcomm",),
+    "RESTCOMM_PUSH_URL": ("10.0.0.5:8080",),
+    "RESTCOMM_PUSH_NETWORK": ("-1", "home"),
     "EMAIL_PROVIDER": ("sendmail",),
     "SMTP_URL": ("http://hidden", "smtp://hidden:port"),
     "DKIM_SELECTOR": ("a b",),
@@ -265,6 +297,19 @@ BOT_REFUSES: Mapping[str, tuple[str, ...]] = {
     "RATE": ("-1", "fast", "nan"),
     "CHAT_RATE": ("inf",),
 }
+SMPP_SMS_REFUSES: Mapping[str, tuple[str, ...]] = {
+    "URL": ("http://id:hidden@smsc",),
+    "SENDER": ("chapar",),
+    "LONG": ("header",),
+    "IDS": ("octal",),
+    "RECEIPT_IDS": ("octal",),
+    "RECEIPTS": ("some",),
+    "VALIDITY": ("local",),
+    "SOURCE_TON": ("8",),
+    "SOURCE_NPI": ("x",),
+    "DEST_TON": ("-1",),
+    "DEST_NPI": ("19",),
+}
 SMPP_REFUSES: Mapping[str, tuple[str, ...]] = {
     "URL": ("http://id:hidden@smsc", "smpp://id:hidden@smsc:port"),
     "VENDOR": ("nobody",),
@@ -288,6 +333,7 @@ COMPANIONS = {
     "VOICE_PROVIDER": {"KAVENEGAR_KEY": "k"},
     "PUSH_PROVIDER": {"FCM_ACCOUNT_FILE": "fcm.json"},
     "EMAIL_PROVIDER": {"SMTP_URL": "smtp://localhost", "MAIL_FROM": "noreply@example.ir"},
+    "USSD_PUSH_PROVIDER": {"RESTCOMM_PUSH_URL": "http://10.0.0.5:8080/restcomm"},
 }
 
 
@@ -304,6 +350,7 @@ def test_every_setting_is_tried_here() -> None:
     assert set(ROUTE_TAKES) == set(names(RouteSettings))
     assert set(BOT_TAKES) == set(names(BotSettings))
     assert set(SMPP_TAKES) == set(names(SmppSettings))
+    assert set(SMPP_SMS_TAKES) == set(names(SmppSmsSettings))
     assert set(settings.GATEWAYS) == set(GATEWAYS)
     assert tuple(VENDORS) == settings.SMPP_VENDORS
 
@@ -334,11 +381,12 @@ def test_the_settings_of_bots_are_read(platform: str) -> None:
     assert BotSettings().tokens == {}
 
 
-def test_the_settings_of_ussd_over_smpp_are_read() -> None:
-    found = load({f"SMPP_USSD_{name}": text for name, (text, _value) in SMPP_TAKES.items()})
-    for name, (_text, value) in SMPP_TAKES.items():
-        assert getattr(found.smpp_ussd, name.lower()) == value
-    assert load({}).smpp_ussd == SmppSettings()
+@pytest.mark.parametrize(("holder", "takes"), [("smpp_ussd", SMPP_TAKES), ("smpp_sms", SMPP_SMS_TAKES)])
+def test_the_settings_of_smpp_are_read(holder: str, takes: Mapping[str, tuple[str, Any]]) -> None:
+    found = load({f"{holder.upper()}_{name}": text for name, (text, _value) in takes.items()})
+    for name, (_text, value) in takes.items():
+        assert getattr(getattr(found, holder), name.lower()) == value
+    assert (load({}).smpp_ussd, load({}).smpp_sms) == (SmppSettings(), SmppSmsSettings())
 
 
 @pytest.mark.parametrize(
@@ -346,7 +394,8 @@ def test_the_settings_of_ussd_over_smpp_are_read() -> None:
     [(name, text) for name, texts in REFUSES.items() for text in texts]
     + [(f"USSD_NALO_{name}", text) for name, texts in ROUTE_REFUSES.items() for text in texts]
     + [(f"BALE_{name}", text) for name, texts in BOT_REFUSES.items() for text in texts]
-    + [(f"SMPP_USSD_{name}", text) for name, texts in SMPP_REFUSES.items() for text in texts],
+    + [(f"SMPP_USSD_{name}", text) for name, texts in SMPP_REFUSES.items() for text in texts]
+    + [(f"SMPP_SMS_{name}", text) for name, texts in SMPP_SMS_REFUSES.items() for text in texts],
 )
 def test_a_setting_is_refused_in_one_line_that_names_it(name: str, text: str) -> None:
     with pytest.raises(SettingError) as refused:
@@ -363,7 +412,7 @@ def test_nothing_set_is_the_embedded_default() -> None:
     assert found.database == "sqlite:///var/chapar.sqlite3"
     assert found.key_path == Path("var/keys.json")
     assert found.dispatches
-    assert found.sandboxed == ("sms", "voice", "email", "push")
+    assert found.sandboxed == ("sms", "voice", "email", "ussd", "push")
     assert (found.host, found.port) == ("127.0.0.1", 8080)
     assert found.sources == {}
     assert {source for _name, _value, source, _meaning in describe(found)} == {"default"}
@@ -383,9 +432,9 @@ def test_channels_leave_the_sandbox_one_by_one() -> None:
     kavenegar = {"SMS_PROVIDER": "kavenegar", "KAVENEGAR_KEY": "k"}
     smtp = {"EMAIL_PROVIDER": "smtp", "SMTP_URL": "smtp://mail", "MAIL_FROM": "noreply@example.ir"}
     fcm = {"PUSH_PROVIDER": "fcm", "FCM_ACCOUNT_FILE": "fcm.json"}
-    assert load(kavenegar).sandboxed == ("voice", "email", "push")
-    assert load(kavenegar | smtp).sandboxed == ("voice", "push")
-    assert load(kavenegar | smtp | fcm).sandboxed == ("voice",)
+    assert load(kavenegar).sandboxed == ("voice", "email", "ussd", "push")
+    assert load(kavenegar | smtp).sandboxed == ("voice", "ussd", "push")
+    assert load(kavenegar | smtp | fcm).sandboxed == ("voice", "ussd")
 
 
 @pytest.mark.parametrize(
@@ -437,13 +486,14 @@ def test_everything_is_described_and_secrets_are_masked() -> None:
         for name, (text, _value) in BOT_TAKES.items():
             given[f"{platform.upper()}_{name}"] = text
     given |= {f"SMPP_USSD_{name}": text for name, (text, _value) in SMPP_TAKES.items()}
+    given |= {f"SMPP_SMS_{name}": text for name, (text, _value) in SMPP_SMS_TAKES.items()}
     secret = set(secrets(Settings)) | {
         f"USSD_{gateway.upper()}_{name}" for gateway in settings.GATEWAYS for name in secrets(RouteSettings)
     }
     secret |= {
         f"{platform}_{name}".upper() for platform in settings.PLATFORMS for name in secrets(BotSettings)
     }
-    secret |= {f"SMPP_USSD_{name}" for name in secrets(SmppSettings)}
+    secret |= {f"SMPP_{what}_{name}" for what in ("USSD", "SMS") for name in secrets(SmppSettings)}
     shown = {name: (value, source, meaning) for name, value, source, meaning in describe(load(given))}
     assert shown.keys() == given.keys()
     for name, (value, source, meaning) in shown.items():

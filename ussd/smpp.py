@@ -25,7 +25,7 @@ from smpp.receipts import State, is_receipt, read_receipt
 from ussd import fields
 from ussd.codes import opening
 from ussd.exchange import Malformed, Missing, Reason, Route, Unknown, WrongType
-from ussd.smpp_vendors import Vendor
+from ussd.smpp_vendors import USSN_CONFIRM, Vendor
 
 END = 0x0001  # The lowest bit of its_session_info.
 
@@ -52,6 +52,8 @@ def parse(
         unshown = UNSHOWN.get(receipt.state) if receipt else None
         return Departure(caller, unshown, raw) if unshown else None
     operation = _operation(message)
+    if operation == USSN_CONFIRM and operation not in vendor.answers:
+        return None  # What was pushed (``dispatch/providers/ussd/smpp.py``) has been shown.
     reason = vendor.ends.get(operation, "aborted" if ended else None)
     if reason is not None:
         return Departure(caller, reason, raw)

@@ -8,18 +8,17 @@ again, and the conversation knows it (``smpp_dialogs``).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from types import TracebackType
 
 import msgspec
 import structlog
 
 from conversation.incoming import Caller, Departure, Incoming
-from smpp.backoff import Backoff
-from smpp.connection import Connection
 from smpp.delivery import Delivery
-from smpp.endpoint import BindKind, Endpoint, Timing
 from smpp.errors import OK, PERMANENT, TEMPORARY, NoAnswer, NotSent, Refused
 from smpp.pdu import Message
+from smpp.sharing import Shared as Connected
 from ussd import smpp
 from ussd.door import Conversation
 from ussd.exchange import BadRequest, Route
@@ -34,38 +33,37 @@ PATIENCE = 5.0  # Seconds that a screen waits for a bind, when the last one brok
 
 
 class SmppDoor:
-    """``async with`` serves: binds, and unbinds on the way out, after the turns under way. ``name`` makes the
-    keys under which ``shared`` keeps what several processes remember of their dialogs."""
+    """``async with`` serves by ``link``, which is bound then; on the way out the turns under way are ended.
+    ``peer`` is where requests come from. ``name`` makes the keys under which ``shared`` keeps what several
+    processes remember of their dialogs."""
 
     def __init__(
         self,
         conversation: Conversation,
-        endpoint: Endpoint,
+        link: Connected,
         route: Route,
         vendor: Vendor,
         *,
-        binds: Sequence[BindKind] = ("transceiver",),
-        window: int = 10,
-        timing: Timing | None = None,
-        backoff: Callable[[], Backoff] = Backoff,
+        peer: str = "",
         shared: Shared | None = None,
         name: Callable[[Caller], bytes] | None = None,
     ) -> None:
         self._conversation = conversation
         self._route = route
         self._vendor = vendor
-        self._peer = endpoint.host
+        self._peer = peer
         self._dialogs = Dialogs(shared, name)
-        self.connection = Connection(
-            endpoint, binds, self._take, window=window, timing=timing, backoff=backoff
-        )
+        self.connection = link.connection
+        self._used = link.used(receipts=self._take, messages=self._take)
 
     async def __aenter__(self) -> SmppDoor:
-        await self.connection.__aenter__()
+        await self._used.__aenter__()
         return self
 
-    async def __aexit__(self, *exception: object) -> None:
-        await self.connection.__aexit__(*exception)
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._used.__aexit__(kind, error, trace)
 
     async def _take(self, delivery: Delivery) -> None:
         """One delivery. What raises here is not acknowledged, and so comes again."""

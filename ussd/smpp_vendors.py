@@ -36,7 +36,8 @@ class Vendor:
     screen, and that are the end, with its reason. ``unknown_answers``: take any other operation for an
     answer.
 
-    ``asks``, ``closes``: the operation of a screen that waits for an answer, and of the last one.
+    ``asks``, ``closes``: the operation of a screen that waits for an answer, and of the last one. ``pushes``:
+    that of a screen that nobody dialled for: 3 (USSN) only shows it, 2 (USSR) is for gateways without that.
     ``end_bit``: mark the last screen in its_session_info as well.
 
     ``code``: where the dialled code stands in the deliver_sm that opens a dialog. ``source``: whom a screen
@@ -58,6 +59,7 @@ class Vendor:
     unknown_answers: bool = False
     asks: int = USSR_REQUEST
     closes: int = PSSR_RESPONSE
+    pushes: int = USSN_REQUEST
     end_bit: bool = True
     code: Literal["short_message", "destination_addr"] = "short_message"
     source: Literal["address", "code"] = "address"
@@ -185,6 +187,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "unknown_answers": _switch,
     "asks": _octet,
     "closes": _octet,
+    "pushes": _octet,
     "end_bit": _switch,
     "code": _choice("short_message", "destination_addr"),
     "source": _choice("address", "code"),

@@ -59,8 +59,8 @@ async def test_a_complaint_over_tls_and_a_graceful_stop(tmp_path: Path, http: Cl
             assert FILED in (await phone.walk(*ANSWERS)).text
             async with http.get(f"{server.url}/metrics") as response:
                 metrics = await response.text()
-            assert "chapar_smpp_bound 4.0" in metrics
-            assert "chapar_smpp_accepted 5.0" in metrics
+            assert 'chapar_smpp_bound{smsc="ussd"} 4.0' in metrics
+            assert 'chapar_smpp_accepted{smsc="ussd"} 5.0' in metrics
             assert await server.stop() == 0
         await at.wait("unbind", 4)
         await at.wait("close", 4)

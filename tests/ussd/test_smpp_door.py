@@ -20,7 +20,9 @@ from engine.session import Value
 from engine.turn import Met
 from records.tables import complaints, outbox, sessions, turns
 from smpp.backoff import Backoff
+from smpp.connection import Connection
 from smpp.endpoint import BindKind, Endpoint, Timing
+from smpp.sharing import Shared
 from tests import servers
 from tests.conversation.conftest import Clock, Process, process
 from tests.running import within
@@ -87,13 +89,19 @@ def made(
 ) -> SmppDoor:
     return SmppDoor(
         here.conversation,
-        Endpoint("127.0.0.1", server.port, "chapar", "secret"),
+        Shared(
+            lambda handler: Connection(
+                Endpoint("127.0.0.1", server.port, "chapar", "secret"),
+                binds,
+                handler,
+                window=window,
+                timing=QUICK,
+                backoff=lambda: Backoff(first=0.02, most=0.1),
+            )
+        ),
         Route("smpp", USSD, "*733#"),
         vendor(row, options or {}),
-        binds=binds,
-        window=window,
-        timing=QUICK,
-        backoff=lambda: Backoff(first=0.02, most=0.1),
+        peer="127.0.0.1",
     )
 
 

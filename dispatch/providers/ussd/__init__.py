@@ -1,0 +1,1 @@
+"""Providers of the channel ussd: screens that nobody dialled for."""
