@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from api.job_models import CSV, FORM, NDJSON
 from api.models import TEMPLATE_NAME, ProblemBody
 from api.operations import OPERATIONS, Operation
 from api.problems import CONTENT_TYPE, KINDS
+from api.webhook_models import POSTED
 
 ALWAYS = ("no-key", "not-allowed", "address", "too-fast", "defect", "away")
 WITH_BODY = ("not-json", "broken-body", "too-large", "media-type", "invalid")
@@ -44,7 +47,7 @@ def document() -> dict[str, Any]:
         for model, mode in ((operation.takes, "validation"), (operation.gives, "serialization"))
         if model is not None
     }
-    bodies[ProblemBody] = "serialization"
+    bodies |= dict.fromkeys((ProblemBody, *POSTED), "serialization")
     wanted: Any = list(bodies.items())
     _names, schemas = models_json_schema(wanted, ref_template="#/components/schemas/{model}")
     paths: dict[str, dict[str, Any]] = {}
@@ -56,6 +59,7 @@ def document() -> dict[str, Any]:
         "servers": [{"url": "/api"}],
         "security": [{"key": []}],
         "paths": paths,
+        "webhooks": {event.__name__: _posted(event) for event in POSTED},
         "components": {
             "schemas": schemas["$defs"],
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
@@ -103,6 +107,25 @@ def _uploads(operation: Operation) -> dict[str, Any]:
         }
         content[FORM] = {"schema": schema, "encoding": {"file": {"contentType": f"{CSV}, {NDJSON}"}}}
     return content
+
+
+def _posted(event: type[BaseModel]) -> dict[str, Any]:
+    """What is posted to webhooks."""
+    head = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    return {
+        "post": {
+            "summary": inspect.getdoc(event),
+            "parameters": [
+                {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+                for name in head
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": _ref(event.__name__)}},
+            },
+            "responses": {"2XX": {"description": "It is taken; whatever else is answered, it comes again."}},
+        }
+    }
 
 
 def _parameters(operation: Operation) -> Iterable[dict[str, Any]]:

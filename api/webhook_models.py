@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
@@ -153,4 +153,4 @@ class WebhookTest(Model):
     data: TestData
 
 
-Posted = Annotated[MessageChanged | InboundReceived | WebhookTest, Field(discriminator="type")]
+POSTED = (MessageChanged, InboundReceived, WebhookTest)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -55,6 +58,34 @@ class Public(AbstractResolver):
         await self._resolver.close()
 
 
+class InThreads(AbstractResolver):
+    """Asks the system, in threads of its own: whoever names a place can have its name server say nothing for
+    long, and the threads that the loop has are few and everybody's."""
+
+    def __init__(self, threads: int = 64) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        look = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(where[0]),
+                port=int(where[1]),
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _type, protocol, _name, where in found
+        ]
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
 def public_or_own(address: str) -> bool:
     """The same, and this machine itself: for tests and development."""
     return public(address) or ip_address(address.partition("%")[0]).is_loopback
@@ -71,6 +102,6 @@ def guarded(allowed: Allowed = public, limit: int = 100) -> aiohttp.ClientSessio
         return socket.socket(family, kind, protocol)
 
     connector = aiohttp.TCPConnector(
-        resolver=Public(aiohttp.ThreadedResolver(), allowed), socket_factory=opened, limit=limit
+        resolver=Public(InThreads(), allowed), socket_factory=opened, limit=limit
     )
     return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())

@@ -13,7 +13,9 @@ from pydantic import TypeAdapter
 from sqlalchemy import select
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from api.webhook_models import MessageChanged, Posted
+from api.webhook_models import InboundReceived, MessageChanged, WebhookTest
+from bot.sms import InboundSms
+from bot.sms_intake import Intake
 from dispatch.dispatcher import Dispatcher
 from dispatch.errors import Rejected
 from dispatch.webhook_batches import EACH, WAITS, retry
@@ -28,7 +30,7 @@ from records.vault import Vault
 from tests.dispatch.outbox import Carrier, Clock, until
 from tests.dispatch.webhook_shop import SECRET, Customer, Shop, served
 
-posted: TypeAdapter[Any] = TypeAdapter(Posted)
+posted: TypeAdapter[Any] = TypeAdapter(MessageChanged | InboundReceived | WebhookTest)
 
 
 def test_the_signature_of_the_specifications_example() -> None:
@@ -134,6 +136,29 @@ async def test_what_the_network_refuses_ends_in_one_event(
         dispatcher.stop()
         await running
     assert [posted.validate_json(body).type for _head, body in customer.posted] == ["message.failed"]
+
+
+async def test_what_people_write_is_told_with_their_words(
+    shop: Shop, http: ClientSession, clock: Clock
+) -> None:
+    customer = Customer()
+    async with served(customer) as url, shop.telling(http):
+        await shop.webhook(url)
+        intake = Intake(
+            database=shop.database,
+            committer=shop.committer,
+            vault=shop.vault,
+            clock=clock,
+            wake=asyncio.Event(),
+        )
+        for _twice in range(2):
+            await intake.accept(InboundSms("10004346", "09121234567", "سلام", "x:1", clock(), b"raw"))
+        await until(lambda: shop.told(1))
+    [(_head, body)] = customer.posted
+    said = InboundReceived.model_validate_json(body)
+    assert (said.data.line, said.data.sender, said.data.text) == ("10004346", "09121234567", "سلام")
+    [row] = await shop.rows()
+    assert said.data.id.bytes == row.subject
 
 
 async def test_two_processes_tell_each_event_once(shop: Shop, http: ClientSession) -> None:
