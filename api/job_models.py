@@ -84,6 +84,24 @@ class JobOptions(Model):
     )
 
 
+class JobQuery(JobOptions):
+    """The same in a query, where there is no room for the longest of them."""
+
+    text: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=400,
+        description="{name} is filled from the column of this name; {{ and }} are braces. Without it and "
+        "without `template`, the column `text` is what each row says. A longer one goes into a form.",
+    )
+    subject: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="Of e-mails, filled in the same way; without it the column `subject`.",
+    )
+
+
 class JobFault(Model):
     """Why something was refused."""
 

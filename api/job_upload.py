@@ -12,7 +12,7 @@ from aiohttp import BodyPartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from api import body
-from api.job_models import CSV, FORM, NDJSON, JobOptions
+from api.job_models import CSV, FORM, NDJSON, JobOptions, JobQuery
 from api.problems import Problem, Wrong
 from services.job_rows import Form as Kind
 
@@ -42,7 +42,7 @@ async def read_upload(request: web.Request, most: int) -> Given:
     kind = KINDS.get(request.content_type)
     if kind is None or (request.charset or "utf-8").lower() not in CHARSETS:
         raise Problem("upload-type")
-    return Given(kind, body.query(request, JobOptions), _body(request))
+    return Given(kind, body.query(request, JobQuery), _body(request))
 
 
 async def _body(request: web.Request) -> AsyncIterator[bytes]:

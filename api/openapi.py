@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from api.job_models import CSV, FORM, NDJSON
+from api.job_models import CSV, FORM, NDJSON, JobOptions
 from api.models import TEMPLATE_NAME, ProblemBody
 from api.operations import OPERATIONS, Operation
 from api.problems import CONTENT_TYPE, KINDS
@@ -94,14 +94,13 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 
 def _uploads(operation: Operation) -> dict[str, Any]:
-    """Media types → what they are. A form has the fields that a query has, and the file behind them."""
+    """Media types → what they are. A form has the options and, behind them, the file."""
     file = {"type": "string", "minLength": 1}
     content: dict[str, Any] = {media: {"schema": file} for media in operation.uploads if media != FORM}
     if FORM in operation.uploads:
-        fields = {each["name"]: each["schema"] for each in _parameters(operation) if each["in"] == "query"}
         schema = {
             "type": "object",
-            "properties": fields | {"file": {"type": "string", "contentMediaType": CSV}},
+            "properties": _fields(JobOptions) | {"file": {"type": "string", "contentMediaType": CSV}},
             "required": ["file"],
             "additionalProperties": False,
         }
@@ -133,12 +132,9 @@ def _parameters(operation: Operation) -> Iterable[dict[str, Any]]:
         schema = _PARTS.get(operation.path, {"type": "string", "minLength": 1, "maxLength": 512})
         yield {"name": name, "in": "path", "required": True, "schema": schema}
     if operation.query is not None:
-        made = operation.query.model_json_schema()
-        for name, schema in made["properties"].items():
-            # In a query there is no null: a parameter that may be null may be left out.
-            choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
-            plain = choices[0] if choices else schema
-            yield {"name": name, "in": "query", "required": name in made.get("required", ()), "schema": plain}
+        required = operation.query.model_json_schema().get("required", ())
+        for name, schema in _fields(operation.query).items():
+            yield {"name": name, "in": "query", "required": name in required, "schema": schema}
     if operation.once:
         yield {
             "name": "Idempotency-Key",
@@ -155,6 +151,15 @@ def _parameters(operation: Operation) -> Iterable[dict[str, Any]]:
         "schema": {"type": "string"},
         "example": "en",
     }
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    """Names → what they are, in a query or a form. There is no null: what may be null may be left out."""
+    fields: dict[str, Any] = {}
+    for name, schema in model.model_json_schema()["properties"].items():
+        choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+        fields[name] = choices[0] if choices else schema
+    return fields
 
 
 def _problems(kinds: Iterable[str]) -> dict[str, Any]:

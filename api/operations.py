@@ -276,7 +276,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Upload many rows, each of which becomes a message.",
         jobs.Job,
         202,
-        query=jobs.JobOptions,
+        query=jobs.JobQuery,
         problems=("broken-body", "too-large", "upload-type", "invalid", "jobs"),
         once=True,
         uploads=(jobs.CSV, jobs.NDJSON, jobs.FORM),

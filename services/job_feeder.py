@@ -19,13 +19,13 @@ import msgspec
 import structlog
 
 from engine import alphabet
-from records import job_states, jobs, leases
+from records import jobs, leases
 from records.committer import Committer
 from records.database import Database
-from records.job_states import Batch
-from records.jobs import DONE, FAILED, PAUSED, RUNNING, VALIDATING, Job, Options, Tally, Wrong
+from records.jobs import DONE, FAILED, RUNNING, VALIDATING, Job, Options, Wrong
 from records.unit import Conflict, Unavailable, Unit
 from records.vault import Unreadable, Vault
+from services.job_looks import Looks
 from services.job_reading import Lost, Reading
 from services.job_rows import BadUpload, Fault
 from services.submissions import Draft, Submissions
@@ -37,13 +37,8 @@ LOOKED_AT = 1_000  # Rows that are looked at together.
 TOGETHER = 100  # Rows before anybody else has the processor.
 MOST_WRONG = 100_000  # Reasons that are kept of one job; those beyond are only counted.
 MOST_JOBS = 8  # Jobs that one process has at a time.
-MOST_LOOKS = 40  # Batches that are looked at together.
 LEASE = timedelta(seconds=15)
 POLL = 0.5  # Seconds between looks, while there is nothing to do.
-TIDY = timedelta(seconds=10)
-STALLED = timedelta(hours=1)  # After which an upload of which nothing comes is given up.
-DROPPED = 20  # Parts that are taken away together.
-LAST = timedelta(days=10)  # After which nothing is expected of a batch any more.
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +79,7 @@ class Feeder:
         self._owner = os.urandom(16)
         self._held: dict[str, datetime] = {}  # Leases, and until when.
         self._readings: dict[bytes, tuple[Reading, Check]] = {}
-        self._tidied: datetime | None = None
+        self._looks = Looks(database, committer, clock, lambda: self._ours(_name(b""), MOST_JOBS + 1))
 
     async def run(self) -> None:
         """Works until it is cancelled; then gives its leases back."""
@@ -113,8 +108,8 @@ class Feeder:
         for job in found:
             if await self._ours(_name(job.id), MOST_JOBS):
                 busy |= await self._step(job)
-        await self._look()
-        await self._tidy()
+        await self._looks.look()
+        await self._looks.tidy()
         return busy
 
     async def _step(self, job: Job) -> bool:
@@ -197,7 +192,7 @@ class Feeder:
         jobs.move(unit, job, **after)
         await self._committer.commit(unit)
         if "ended_at" in after:
-            self._tidied = None
+            self._looks.untidy()
         return True
 
     async def _feed(self, job: Job) -> bool:
@@ -241,33 +236,9 @@ class Feeder:
             await self._committer.commit(unit)
         except Conflict:
             return True
-        self._tidied = None
+        self._looks.untidy()
         log.info("job ended", job=job.id.hex(), state=state, reason=fault.kind if fault else "")
         return True
-
-    async def _look(self) -> None:
-        """Learns what became of batches whose time has come."""
-        unit, now = Unit(), self._clock()
-        batches = await job_states.to_look(self._database, now, MOST_LOOKS)
-        if not batches or not await self._ours(_name(b""), MOST_JOBS + 1):
-            return
-        for batch in batches:
-            if batch.state == PAUSED:
-                await job_states.hold(self._database, batch, now)
-            tally = await job_states.count(self._database, batch)
-            job_states.looked(unit, batch, tally, next_look(batch, tally, now))
-        await self._committer.commit(unit)
-
-    async def _tidy(self) -> None:
-        """Takes away what is not needed any more, some at a time."""
-        now = self._clock()
-        if self._tidied is not None and now - self._tidied < TIDY:
-            return
-        id = await jobs.left_over(self._database, now - STALLED)
-        if id is None:
-            self._tidied = now
-        elif await self._ours(_name(b""), MOST_JOBS + 1):
-            await jobs.drop_content(self._database, id, DROPPED)
 
     async def _ours(self, name: str, most: int) -> bool:
         """Whether the lease of this name is ours, for long enough to take a step."""
@@ -286,20 +257,6 @@ class Feeder:
         for name in self._held.keys() - wanted:
             await leases.drop(self._database, name, self._owner)
             del self._held[name]
-
-
-def next_look(batch: Batch, tally: Tally, now: datetime) -> datetime | None:
-    """When a batch is looked at again: soon while its rows wait, or its receipts are young; None when nothing
-    can change."""
-    age = now - batch.fed_at
-    if tally.waiting and batch.state in (RUNNING, PAUSED):
-        most = timedelta(seconds=2 if batch.state == PAUSED else 10)
-        return now + min(max(age / 60, timedelta(seconds=POLL)), most)
-    if tally.waiting or tally.sent:
-        if age > LAST:
-            return None
-        return now + min(max(age / 10, timedelta(seconds=1)), timedelta(minutes=10))
-    return None
 
 
 def _in_vain(chosen: Options, rows: int, refused: int) -> str:
