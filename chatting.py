@@ -13,20 +13,25 @@ from aiohttp import web
 
 from bot import webchat, webchat_routes
 from bot import webchat_frames as frames
+from bot.webchat_bearer import Bearers
 from bot.webchat_door import Door
 from bot.webchat_files import FileDoor
 from bot.webchat_hub import Hub
 from bot.webchat_limits import Addresses, Limits, Rate
 from bot.webchat_origins import Origins
 from bot.webchat_patrol import Patience, Patrol
+from bot.webchat_push import PushDoor
 from bot.webchat_receipts import Receipts
 from bot.webchat_tokens import Tokens
 from conversation.conversation import Conversation
 from conversation.outgoing import Told
 from house import House, cancel, kept, now
+from reaching import push_key
 from records.bells import Bells
 from records.tables import posts
 from records.webchat import ChatLog
+from services.devices import WEB_CHAT, Devices
+from services.reminding import Reminding
 from settings import Settings
 from web import monitor
 
@@ -43,6 +48,8 @@ class WebChat:
     hub: Hub
     patrol: Patrol
     receipts: Receipts
+    devices: Devices
+    push_key: str
 
     @classmethod
     def of(cls, home: House, patience: Patience = Patience()) -> WebChat | None:  # noqa: B008  # It is frozen.
@@ -70,7 +77,8 @@ class WebChat:
                 }
             )
         )
-        return cls(home, chat, bells, hub, patrol, receipts)
+        devices = Devices(database=home.database, committer=home.committer, vault=home.vault)
+        return cls(home, chat, bells, hub, patrol, receipts, devices, push_key(home))
 
     @property
     def told(self) -> Mapping[str, Told]:
@@ -83,6 +91,7 @@ class WebChat:
         tokens, bounds = Tokens(home.vault), limits(settings)
         addresses, origins = Addresses(bounds), Origins(frozenset(settings.webchat_origins))
         kept = home.services.files
+        bearers = Bearers(tokens, self.chat, home.vault, now)
         door = Door(
             conversation=conversation,
             hub=self.hub,
@@ -99,13 +108,14 @@ class WebChat:
                 text_bytes=webchat.TEXT_BYTES,
                 file_bytes=kept.limits.most,
                 file_types=sorted(kept.limits.types),
+                push=self.push_key,
             ),
+            forgotten=partial(self.devices.forget_all, WEB_CHAT),
         )
         files = FileDoor(
             files=kept,
             chat=self.chat,
-            tokens=tokens,
-            vault=home.vault,
+            bearers=bearers,
             limits=bounds,
             addresses=addresses,
             origins=origins,
@@ -113,7 +123,15 @@ class WebChat:
             trusted_proxies=settings.trusted_proxies,
             clock=now,
         )
-        return webchat_routes.routes(door.handle, files, origins)
+        push = PushDoor(
+            devices=self.devices,
+            bearers=bearers,
+            limits=bounds,
+            addresses=addresses,
+            trusted_proxies=settings.trusted_proxies,
+            clock=now,
+        )
+        return webchat_routes.routes(door.handle, files, origins, push if self.push_key else None)
 
     async def send_away(self, _app: web.Application) -> None:
         """Closes every socket; who comes back finds another process, or this one once it is started again."""
@@ -130,6 +148,8 @@ class WebChat:
             partial(self.bells.run, self.hub.heard, wake),
             self.receipts.run,
         ]
+        if self.push_key:
+            work.append(self.reminding().run)
         tasks = [asyncio.create_task(kept(each)) for each in work]
         try:
             yield
@@ -137,6 +157,17 @@ class WebChat:
             stop()
             await cancel(tasks)
             await self.receipts.flush()
+
+    def reminding(self) -> Reminding:
+        """Who tells visitors that something waits."""
+        home = self.home
+        return Reminding(
+            database=home.database,
+            committer=home.committer,
+            vault=home.vault,
+            notices=home.services.notices,
+            clock=now,
+        )
 
 
 def limits(settings: Settings) -> Limits:

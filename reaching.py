@@ -15,7 +15,7 @@ from dispatch.providers.push.apns import Apns
 from dispatch.providers.push.devices import Devices
 from dispatch.providers.push.fcm import Fcm, read_account
 from dispatch.providers.push.jwt import read_p256_key
-from dispatch.providers.push.webpush import WebPush
+from dispatch.providers.push.webpush import WebPush, public_key
 from dispatch.providers.sandbox import Sandbox
 from dispatch.providers.sms.kavenegar_api import Api
 from dispatch.providers.ussd.restcomm import RestcommPush
@@ -137,6 +137,12 @@ def webpush(home: House) -> tuple[WebPush, Close]:
     http = home.http if proxy else guarded()
     made = WebPush(http, key, settings.webpush_contact, clock=now, proxy=proxy)
     return made, _nothing if proxy else http.close
+
+
+def push_key(home: House) -> str:
+    """What browsers subscribe to pushes with; "" where there are none."""
+    file = home.settings.webpush_key_file
+    return "" if file is None else public_key(p256_key("WEBPUSH_KEY_FILE", file))
 
 
 def apns(home: House) -> Apns:

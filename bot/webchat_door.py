@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Container
+from collections.abc import Awaitable, Callable, Container
 from datetime import datetime
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol
@@ -44,7 +44,7 @@ class Conversation(Protocol):
 
 
 class Door:
-    """``/chat/ws``. ``read`` is told which post somebody has read."""
+    """``/chat/ws``. ``read`` is told which post somebody has read, ``forgotten`` who gave up their token."""
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Door:
         read: Callable[[bytes, bytes], None],
         languages: Container[str],
         welcome: frames.Welcome,
+        forgotten: Callable[[bytes], Awaitable[None]] | None = None,
     ) -> None:
         self._conversation = conversation
         self._hub = hub
@@ -74,6 +75,7 @@ class Door:
         self._read = read
         self._languages = languages
         self._welcome = welcome
+        self._forgotten = forgotten
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One socket, from its beginning to its end."""
@@ -233,6 +235,8 @@ class Door:
         """Every token of this visitor is over."""
         try:
             await self._chat.give_up(room.party, self._clock())
+            if self._forgotten is not None:
+                await self._forgotten(room.party)
         except Unavailable:
             return LATER
         await socket.send(frames.GONE)

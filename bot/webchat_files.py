@@ -18,13 +18,12 @@ import msgspec
 from aiohttp import hdrs, web
 from multidict import istr
 
-from bot import webchat
+from bot.webchat_bearer import Bearers
 from bot.webchat_limits import Addresses, Limits
 from bot.webchat_origins import Origins
-from bot.webchat_tokens import LENGTH, Tokens
 from engine.turn import Language
 from records.unit import Unavailable
-from records.vault import Unreadable, Vault
+from records.vault import Unreadable
 from records.webchat import ChatLog
 from services.files import Files, Refused, UnknownFile
 from web.access import Networks, peer_of
@@ -34,7 +33,6 @@ PATIENCE = 60.0  # Seconds that one may take to arrive.
 NAME_LENGTH = 1_000  # Of a name, percent-encoded.
 NAME = istr("X-Chapar-Name")
 
-_SCHEME = "Bearer "
 _ASKED: Mapping[str, str] = {
     hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST",
     hdrs.ACCESS_CONTROL_ALLOW_HEADERS: f"Authorization, Content-Type, {NAME}",
@@ -57,8 +55,7 @@ class FileDoor:
         *,
         files: Files,
         chat: ChatLog,
-        tokens: Tokens,
-        vault: Vault,
+        bearers: Bearers,
         limits: Limits,
         addresses: Addresses,
         origins: Origins,
@@ -68,8 +65,7 @@ class FileDoor:
     ) -> None:
         self._files = files
         self._chat = chat
-        self._tokens = tokens
-        self._vault = vault
+        self._bearers = bearers
         self._limits = limits
         self._addresses = addresses
         self._origins = origins
@@ -92,12 +88,12 @@ class FileDoor:
             return self._answer(request, 429, {"reason": "slow"}, {hdrs.RETRY_AFTER: again})
         async with self._under_way:
             try:
-                party = await self._party(request)
-                if party is None:
+                visitor = await self._bearers.of(request)
+                if visitor is None:
                     return self._answer(request, 401, {"reason": "token"})
                 async with asyncio.timeout(PATIENCE):
                     kept = await self._files.store(
-                        party,
+                        visitor.party,
                         now=self._clock(),
                         name=unquote(request.headers.get(NAME, "")[:NAME_LENGTH]),
                         declared=request.content_type if hdrs.CONTENT_TYPE in request.headers else "",
@@ -119,11 +115,11 @@ class FileDoor:
         if wait := address.messages.take(self._limits.messages, now):
             return self._answer(request, 429, {"reason": "slow"}, {hdrs.RETRY_AFTER: str(math.ceil(wait))})
         try:
-            party = await self._party(request)
-            if party is None:
+            visitor = await self._bearers.of(request)
+            if visitor is None:
                 return self._answer(request, 401, {"reason": "token"})
             id = bytes.fromhex(request.match_info["id"])
-            if not await self._chat.may_read(party, id):
+            if not await self._chat.may_read(visitor.party, id):
                 return self._answer(request, 404, {"reason": "unknown"})
             stored = await self._files.read(id)
         except (UnknownFile, Unreadable):
@@ -140,17 +136,6 @@ class FileDoor:
                 **self._origins.sharing(request),
             },
         )
-
-    async def _party(self, request: web.Request) -> bytes | None:
-        """Whose token came with the request."""
-        header = request.headers.get(hdrs.AUTHORIZATION, "")
-        if not header.startswith(_SCHEME) or len(header) > len(_SCHEME) + LENGTH:
-            return None
-        visitor = self._tokens.read(header[len(_SCHEME) :], self._clock())
-        if visitor is None:
-            return None
-        party = self._vault.index(webchat.CHANNEL, visitor.id)
-        return party if visitor.generation >= await self._chat.generation(party) else None
 
     def _language(self, request: web.Request) -> Language:
         wanted = request.headers.get(hdrs.ACCEPT_LANGUAGE, "")[:2].lower()

@@ -77,7 +77,8 @@ class Button(msgspec.Struct):
 
 class Welcome(msgspec.Struct, tag="welcome", omit_defaults=True):
     """``token`` is to be kept from now on, "" where the one that was sent is still good. ``known``: the token
-    was taken; else this is a new visitor. ``visitor`` is the same for each token of one and tells nothing."""
+    was taken; else this is a new visitor. ``visitor`` is the same for each token of one and tells nothing.
+    ``push``: what browsers subscribe to pushes with, "" where there are none."""
 
     visitor: str = ""
     token: str = ""
@@ -85,6 +86,7 @@ class Welcome(msgspec.Struct, tag="welcome", omit_defaults=True):
     text_bytes: int = 0
     file_bytes: int = 0
     file_types: Sequence[str] = ()
+    push: str = ""
 
 
 class Ready(msgspec.Struct, tag="ready"):

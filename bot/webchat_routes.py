@@ -9,8 +9,9 @@ from aiohttp import hdrs, web
 
 from bot.webchat_files import FileDoor
 from bot.webchat_origins import Origins
+from bot.webchat_push import PushDoor
 from web.access import Handler, Public, guarded
-from web.files import SECURITY, folder
+from web.files import SECURITY, File, folder
 
 STATIC = Path(__file__).parent / "static"
 # Pages of any origin may load the widget; what it may do there is for the socket to say.
@@ -26,12 +27,18 @@ PAGE: Mapping[str, str] = {
         "img-src 'self'", "img-src 'self' blob:"
     ),
 }
+# The worker runs beside the page /chat, which is above its own folder, and asks for nothing but the page.
+WORKER = "worker.js"
+BESIDE: Mapping[str, str] = {**SECURITY, "Service-Worker-Allowed": "/chat"}
 
 
-def routes(socket: Handler, files: FileDoor | None, origins: Origins) -> list[web.RouteDef]:
-    """``/chat``, ``/chat/widget.js``, ``/chat/static/…``, ``/chat/ws``, and ``/chat/files`` where there are
-    some."""
+def routes(
+    socket: Handler, files: FileDoor | None, origins: Origins, push: PushDoor | None = None
+) -> list[web.RouteDef]:
+    """``/chat``, ``/chat/widget.js``, ``/chat/static/…``, ``/chat/ws``, and ``/chat/files`` and
+    ``/chat/push`` where there are such."""
     pages, static = folder(STATIC, PAGE), folder(STATIC, SHARED)
+    worker = File(STATIC / WORKER, BESIDE)
 
     async def page(request: web.Request) -> web.StreamResponse:
         return pages["page.html"].answer(request)
@@ -58,5 +65,15 @@ def routes(socket: Handler, files: FileDoor | None, origins: Origins) -> list[we
             web.options("/chat/files", guarded(files.ask, origins)),
             web.get(one, guarded(files.hand_out, origins), allow_head=False),
             web.options(one, guarded(files.ask, origins)),
+        ]
+    if push is not None:
+
+        async def work(request: web.Request) -> web.StreamResponse:
+            return worker.answer(request)
+
+        made += [
+            web.get(f"/chat/{WORKER}", guarded(work, Public())),
+            web.put("/chat/push", guarded(push.keep, origins)),
+            web.delete("/chat/push/{id:[0-9a-f]{32}}", guarded(push.forget, origins)),
         ]
     return made

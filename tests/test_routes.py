@@ -23,6 +23,7 @@ from records.outbox import queue
 from records.unit import Unit
 from serving import application, conversation_of
 from submitting import Api
+from tests.dispatch.test_webpush import PEM
 from tests.running import SECRET
 from texting import Texting
 from web.access import (
@@ -195,6 +196,15 @@ async def test_the_sandbox_shows_no_channel_that_somebody_carries(tmp_path: Path
         async with client.get("/sandbox/messages") as response:
             shown = (await response.json())["messages"]
     assert [message["channel"] for message in shown] == ["email"]
+
+
+async def test_pushes_of_the_web_chat_are_there_with_their_key(tmp_path: Path) -> None:
+    file = tmp_path / "vapid.pem"
+    file.write_bytes(PEM)
+    async with built(DATA_DIR=str(tmp_path), WEBPUSH_KEY_FILE=str(file)) as (_home, app):
+        found = rules(app)
+    assert found["/chat/worker.js"] == Public()
+    assert found["/chat/push"] == found["/chat/push/{id}"] == Origins()
 
 
 async def test_what_there_is_not(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ export class Chat {
   constructor({ url, store, language, listener }) {
     this.url = url;
     this.files = url.replace(/^ws/, "http").replace(/\/ws$/, "/files");
+    this.pushes = this.files.replace(/files$/, "push");
     this.store = store;
     this.language = language;
     this.listener = listener;
@@ -91,6 +92,17 @@ export class Chat {
     const response = await fetch(`${this.files}/${id}`, { headers: this.#proof() });
     if (!response.ok) throw new Error(String(response.status));
     return response.blob();
+  }
+
+  /** Has this browser pushed to (`PUT` with its subscription) or no longer (`DELETE`); what is answered. */
+  async push(method, path, subscription) {
+    const response = await fetch(this.pushes + path, {
+      method,
+      headers: { ...this.#proof(), "Content-Type": "application/json" },
+      body: subscription && JSON.stringify(subscription),
+    });
+    if (!response.ok) throw new Error(String(response.status));
+    return response.json();
   }
 
   #proof() {

@@ -22,6 +22,7 @@ export function button(classes, text, pressed, label = "") {
 export const BUBBLE = "M4 5.500h16v11H11l-4.500 4v-4H4z M8 9.500h8 M8 12.700h5";
 export const CROSS = "M6 6l12 12 M18 6 6 18";
 export const BIN = "M5 7h14 M10 7V4.500h4V7 M7 7l1 12.500h8L17 7 M10.500 10.500v5.500 M13.500 10.500v5.500";
+export const BELL = "M6 16.500V11a6 6 0 0 1 12 0v5.500l1.500 2h-15z M10 21h4 M12 5V3.500";
 export const PLANE = "M3 11.500 21 3l-5.500 18-4-7.500z M11.500 13.500 21 3";
 export const PAGE = "M7 3.500h7l4 4v13H7z M14 3.500v4h4";
 export const CLIP =

@@ -57,8 +57,9 @@ export class Log {
     this.#append(row.element, false);
   }
 
-  notice(text) {
-    const row = made("p", "notice");
+  /** A word about the chat itself; `plain` where nothing is wrong. */
+  notice(text, plain = false) {
+    const row = made("p", plain ? "notice plain" : "notice");
     write(row, text);
     this.#append(row, true);
   }
@@ -105,7 +106,8 @@ export class Log {
   #append(element, mine) {
     const log = this.element;
     const follows = mine || log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
-    log.querySelector(".greeting")?.remove();
+    // What is said of the chat itself leaves the greeting, and the button in it, where they are.
+    if (!element.classList.contains("notice")) log.querySelector(".greeting")?.remove();
     log.append(element);
     if (follows) this.toEnd(!mine);
   }

@@ -1,5 +1,6 @@
 // The page /chat: the chat alone, as large as the window.
 
+import { Notices } from "./notices.js";
 import { sheet } from "./style.js";
 import { View } from "./view.js";
 import { languageOf, speaker } from "./words.js";
@@ -17,7 +18,13 @@ if (language === "en") {
   other.textContent = "فارسی";
 }
 document.adoptedStyleSheets = [sheet()];
-const view = new View({ host: location.host, secure: location.protocol === "https:", language });
+const view = new View({
+  host: location.host,
+  secure: location.protocol === "https:",
+  language,
+  became: (name) => notices.became(name),
+});
+const notices = new Notices(view);
 document.getElementById("chat").append(view.element);
 view.attend(true);
 view.focus();

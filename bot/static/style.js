@@ -59,6 +59,7 @@ const css = `
   border: 0; border-radius: .6em; background: transparent; color: var(--soft);
 }
 .chat .tool:hover { background: var(--accent-soft); color: var(--ink); }
+.chat .tool[aria-pressed="true"] { background: var(--accent-soft); color: var(--accent); }
 .chat .tool[data-sure] { background: var(--wrong); color: var(--card); }
 .chat .log {
   flex: 1; min-block-size: 6em; overflow-y: auto; overscroll-behavior: contain; padding: 1em .85em .6em;
@@ -100,6 +101,7 @@ const css = `
 .chat .options button.chosen { background: var(--accent-soft); border-color: var(--accent); color: var(--ink); font-weight: 700; }
 .chat .again { margin-block-start: 0; }
 .chat .notice { align-self: center; padding: .2em .9em; color: var(--wrong); font-size: .85em; text-align: center; }
+.chat .notice.plain { color: var(--soft); }
 .chat .typing { padding: 0 1em .4em; color: var(--soft); font-size: .85em; }
 .chat .composer {
   display: flex; align-items: flex-end; gap: .5em; padding: .6em .75em; background: var(--card);

@@ -14,10 +14,11 @@ const LATELY = 24 * 3_600_000;
 
 export class View {
   /** `host` is the service's (`example.ir:8080`), `secure` whether it speaks TLS; `changed` is called when there is
-   * something unread. */
-  constructor({ host, secure, language, theme = "", changed = () => {} }) {
+   * something unread, `became` with each state of the chat and with `ready` when all that was missing is shown. */
+  constructor({ host, secure, language, theme = "", changed = () => {}, became = () => {} }) {
     this.words = speaker(language);
     this.changed = changed;
+    this.became = became;
     this.store = new Store(host);
     this.rows = new Map(); // The person's messages that nobody has taken yet, by their ids.
     this.unread = 0;
@@ -77,10 +78,12 @@ export class View {
     this.element.dataset.state = name;
     this.status.textContent = this.words(name === "gone" ? "forgotten" : name);
     if (name === "gone") this.anew();
+    this.became(name);
   }
 
   ready() {
     this.composer.takes(this.chat.limits.file_types ?? []);
+    this.became("ready");
   }
 
   anew() {

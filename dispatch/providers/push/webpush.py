@@ -93,7 +93,7 @@ class WebPush:
     ) -> None:
         self._http = http
         self._key = key
-        self.public = base64url(_point(key.public_key()))
+        self.public = public_key(key)
         self._contact = contact
         self._clock = clock
         self._hosts = hosts
@@ -173,6 +173,11 @@ def encrypted(plain: bytes, browser: bytes, secret: bytes) -> bytes:
     nonce = HKDF(SHA256(), 12, salt, b"Content-Encoding: nonce\0").derive(keying)
     head = salt + RECORD.to_bytes(4) + bytes([len(public)]) + public
     return head + AESGCM(key).encrypt(nonce, plain + b"\x02", None)
+
+
+def public_key(key: ec.EllipticCurvePrivateKey) -> str:
+    """What browsers subscribe with (``applicationServerKey``)."""
+    return base64url(_point(key.public_key()))
 
 
 def _point(key: ec.EllipticCurvePublicKey) -> bytes:
