@@ -11,12 +11,12 @@ import pytest
 from aiohttp import ClientSession
 from sqlalchemy import select
 
-from records.tables import complaints, inbox
+from records.tables import complaints, inbox, outbox
 from smpp.coding import UCS2
 from smpp.parts import split
 from tests.bot.sms_people import Texter, count, records
 from tests.running import Server, within
-from tests.smpp.smsc import Smsc, smsc
+from tests.smpp.smsc import Smsc, octets, smsc
 
 pytestmark = pytest.mark.xdist_group("sms-smpp")
 
@@ -122,3 +122,35 @@ async def test_a_part_alone_and_what_is_no_text(tmp_path: Path, center: Smsc, ht
         async with records(server) as database:
             assert await count(database, inbox) <= 2
         assert await server.stop() == 0
+
+
+@within(60)
+async def test_one_bind_sends_and_hears(tmp_path: Path) -> None:
+    """Where SMS go by the SMSC that the settings name for what people write, the answer, its receipt and what
+    is written all take one bind."""
+    async with smsc(receipts="tlv") as center:
+        url = f"smpp://client:secret@127.0.0.1:{center.port}"
+        settings = {
+            "SMS_PROVIDER": "smpp",
+            "SMPP_SMS_URL": url,
+            "SMPP_SMS_SENDER": LINE,
+            "SMS_INBOUND_SMPP": url,
+            "SMS_LINES": LINE,
+        }
+        async with Server(tmp_path, settings) as server:
+            await center.wait("bind")
+            assert await acknowledged(center, await deliver(center, "989125550101", "شکایت", "said")) == [0]
+            [answer, *_] = await center.wait("submit")
+            pdu = answer["pdu"]
+            assert (pdu["source_addr"], pdu["destination_addr"]) == (LINE, "989125550101")
+            parts = octets(pdu["short_message"])[4]  # Of the header of a long one.
+            for number in range(1, parts + 1):
+                await center.wait("acknowledged", name=f"receipt id-{number}", status=0)
+            async with ClientSession() as http, http.get(f"{server.url}/metrics") as response:
+                assert 'chapar_smpp_bound{smsc="sms"} 1.0' in await response.text()
+            async with records(server) as database:
+                asked = select(outbox.c.status, outbox.c.provider)
+                while [tuple(each) for each in await database.read(asked)] != [("delivered", "smpp")]:
+                    await asyncio.sleep(0.05)
+            assert await server.stop() == 0
+        assert (len(center.of("bind")), len(center.of("unbind"))) == (1, 1)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from dispatch.dispatcher import Dispatcher
@@ -18,8 +19,18 @@ from smpp.delivery import Delivery
 from smpp.endpoint import BindKind, Endpoint, Timing
 from smpp.receipts import IdForm
 from smpp.sharing import Shared
-from tests.dispatch.outbox import Outbox, until
+from tests.dispatch.outbox import Clock, Outbox, until
 from tests.smpp.smsc import Smsc
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class WallClock(Clock):
+    def __call__(self) -> datetime:
+        return wall_clock()
+
 
 QUICK = Timing(connect=5, response=10, enquire=30, goodbye=2)
 LINE = "10004346"

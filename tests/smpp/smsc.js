@@ -19,6 +19,7 @@ const plan = Object.assign(
     quick: null, // a delivery in the same packet as the answer to the bind
     redeliver: false, // deliveries that are not answered when a session ends come again at the next bind
     quiet: false, // submits are counted and not told one by one
+    receipts: '', // 'text' or 'tlv': each submit that asks for a receipt gets one, as soon as it is answered
   },
   JSON.parse(process.argv[2] || '{}'),
 );
@@ -90,6 +91,13 @@ function bound(session, one, kind) {
   };
 }
 
+function receipt(pdu, id) {
+  const given = {source_addr: pdu.destination_addr, destination_addr: pdu.source_addr, esm_class: 4};
+  if (plan.receipts === 'tlv') Object.assign(given, {short_message: {hex: ''}, receipted_message_id: id, message_state: 2});
+  else given.short_message = {hex: Buffer.from(`id:${id} sub:001 dlvrd:001 stat:DELIVRD err:000 text:`).toString('hex')};
+  deliver(`receipt ${id}`, {pdu: given});
+}
+
 function submitted(session, one) {
   return (pdu) => {
     submits += 1;
@@ -106,6 +114,7 @@ function submitted(session, one) {
       }
       const id = plan.hex ? ids.toString(16).toUpperCase().padStart(8, '0') : `id-${ids}`;
       one.socket.send(pdu.response({command_status: status, message_id: status ? '' : id}));
+      if (plan.receipts && !status && pdu.registered_delivery) receipt(pdu, id);
     };
     if (plan.delay) setTimeout(answer, plan.delay);
     else answer();

@@ -1,0 +1,73 @@
+"""``server.py send`` over SMPP, and to USSD gateways."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from tests.dispatch.test_restcomm_push import SHOWN, Gateway
+from tests.dispatch.test_restcomm_push import xml as dialog
+from tests.running import within
+from tests.smpp.smsc import Smsc, smsc
+from tests.test_outgoing import NUMBER, Run, run, send
+
+RUN = run  # A fixture.
+pytestmark = pytest.mark.xdist_group("sms-smpp")
+
+LINE = "10004346"
+LONG = "سه روز است که خط من قطع است و هیچ کس پاسخ نمی‌دهد. " * 3
+
+
+def sms(center: Smsc, **more: str) -> dict[str, str]:
+    url = f"smpp://client:secret@127.0.0.1:{center.port}"
+    return {"SMS_PROVIDER": "smpp", "SMPP_SMS_URL": url, "SMPP_SMS_SENDER": LINE, **more}
+
+
+@pytest.mark.parametrize("receipts", ["text", "tlv"])
+@within(120)
+async def test_an_sms_arrives(run: Run, receipts: str) -> None:
+    async with smsc(receipts=receipts, hex=True) as center:
+        settings = sms(center, SMPP_SMS_IDS="hex", SMPP_SMS_RECEIPT_IDS="hex")
+        said = await send(run, settings, "sms", NUMBER, "--text", LONG)
+        assert said[0] == "queued"
+        assert said[-1] == "delivered by smpp as 1"
+        pdus = [each["pdu"] for each in center.of("submit")]
+        assert len(pdus) == 3
+        assert {each["source_addr"] for each in pdus} == {LINE}
+        assert center.of("unbind"), "it takes its leave"
+
+
+@within(60)
+async def test_a_screen_is_pushed_by_smpp(run: Run) -> None:
+    async with smsc() as center:
+        settings = {
+            "USSD_PUSH_PROVIDER": "smpp-ussd",
+            "SMPP_USSD_URL": f"smpp://client:secret@127.0.0.1:{center.port}",
+            "SMPP_USSD_CODE": "*733#",
+        }
+        said = await send(run, settings, "ussd", NUMBER, "--text", "شارژ شما تمام شد.")
+        assert said[-1] == "sent by smpp-ussd as id-1"
+        [pdu] = [each["pdu"] for each in center.of("submit")]
+        assert (pdu["source_addr"], pdu["ussd_service_op"]) == ("733", 3)
+        assert center.of("bind")[0]["kind"] == "bind_transmitter", "who answers nobody takes nothing"
+
+
+@within(60)
+async def test_a_screen_is_pushed_by_restcomm(run: Run) -> None:
+    gateway = Gateway(answers=[dialog(SHOWN)])
+    app = web.Application()
+    app.router.add_post("/restcomm", gateway.handle)
+    async with TestServer(app) as server:
+        settings = {
+            "USSD_PUSH_PROVIDER": "restcomm-push",
+            "RESTCOMM_PUSH_URL": str(server.make_url("/restcomm")),
+        }
+        said = await send(run, settings, "ussd", NUMBER, "--text", "شارژ شما تمام شد.")
+    assert said[-1] == "delivered by restcomm-push as 12"
+    assert gateway.ended == ["S1"]
+
+
+@within(60)
+async def test_the_sandbox_takes_screens(run: Run) -> None:
+    assert (await send(run, {}, "ussd", NUMBER, "--text", "سلام"))[-1].startswith("delivered by sandbox")
