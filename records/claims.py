@@ -35,15 +35,19 @@ FEW = 4_096  # A lease is among the first so many messages that a sender has wai
 
 _GOES = "finished_at IS NULL AND sent_at IS NULL"
 
-# The lanes in which something waits: each is the first behind the one before it.
+# The lanes in which something waits: each is the first behind the one before it. (SQLite compares two columns
+# at once by the first of them alone, and would walk through all of a lane to find the next one.)
 _LANES = f"""
 WITH RECURSIVE lanes (channel, class) AS (
  SELECT f.channel, f.class FROM
   (SELECT channel, class FROM outbox WHERE {_GOES} ORDER BY channel, class LIMIT 1) AS f
  UNION ALL
  SELECT o.channel, o.class FROM lanes JOIN outbox AS o ON o.id =
-  (SELECT n.id FROM outbox AS n WHERE n.finished_at IS NULL AND n.sent_at IS NULL
-   AND (n.channel, n.class) > (lanes.channel, lanes.class) ORDER BY n.channel, n.class LIMIT 1))
+  coalesce(
+   (SELECT n.id FROM outbox AS n WHERE n.finished_at IS NULL AND n.sent_at IS NULL
+    AND n.channel = lanes.channel AND n.class > lanes.class ORDER BY n.class LIMIT 1),
+   (SELECT n.id FROM outbox AS n WHERE n.finished_at IS NULL AND n.sent_at IS NULL
+    AND n.channel > lanes.channel ORDER BY n.channel, n.class LIMIT 1)))
 SELECT channel, class FROM lanes"""  # noqa: S608  # Words of ours.
 
 # The senders with something in a lane, in their order behind one of them, and when the first of it is due.

@@ -8,7 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+import pytest
+from sqlalchemy import Connection
+
+from records import claims
 from records.claims import (
     Claimed,
     Lane,
@@ -196,3 +201,36 @@ async def test_what_is_scheduled_for_later_holds_up_nobody(outbox: Outbox) -> No
     outbox.clock.forward(-60)
     early = await outbox.add(sender=b"b" * 16)
     assert [each.tracking for each in await take(outbox)] == [early]
+
+
+async def test_looking_for_lanes_costs_the_same_however_much_waits(outbox: Outbox) -> None:
+    """Counted in the steps of SQLite's machine; the lane with much in it is not the last one."""
+    if outbox.database.dialect != "sqlite":
+        pytest.skip("PostgreSQL counts no steps")
+
+    async def steps() -> int:
+        counted = 0
+
+        def count() -> int:
+            nonlocal counted
+            counted += 1
+            return 0
+
+        def look(connection: Connection) -> None:
+            driver: Any = connection.connection.driver_connection
+            driver.set_progress_handler(count, 10)
+            try:
+                connection.exec_driver_sql(claims._LANES).all()
+                claims._senders(connection, outbox.database, ("sms", "bulk"), b"", 0)
+            finally:
+                driver.set_progress_handler(None, 10)
+
+        await outbox.database.look(look)
+        return counted
+
+    await outbox.add(klass="otp", channel="voice")
+    await outbox.add(klass="bulk")
+    few = await steps()
+    for _message in range(300):
+        await outbox.add(klass="bulk")
+    assert await steps() <= few + 5
