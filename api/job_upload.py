@@ -21,6 +21,7 @@ ENDINGS: Mapping[str, Kind] = {"csv": "csv", "ndjson": "ndjson", "jsonl": "ndjso
 CHARSETS = (None, "utf-8", "utf8", "us-ascii")
 FILE = "file"
 FIELD_BYTES = 16_384
+PIECE = 2**16  # Bytes that are passed on at once.
 OVERHEAD = 65_536  # Bytes of a form beside the file.
 
 
@@ -47,7 +48,7 @@ async def read_upload(request: web.Request, most: int) -> Given:
 
 async def _body(request: web.Request) -> AsyncIterator[bytes]:
     with whole():
-        async for piece in request.content.iter_any():
+        async for piece in request.content.iter_chunked(PIECE):
             yield piece
 
 
@@ -70,7 +71,7 @@ async def _form(request: web.Request) -> Given:
 
     async def pieces() -> AsyncIterator[bytes]:
         with whole():
-            while piece := await part.read_chunk():
+            while piece := await part.read_chunk(PIECE):
                 yield piece
             # What stands behind the file would not be heeded.
             if (more := await reader.next()) is not None:
