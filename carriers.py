@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from aiohttp import ClientSession
 
 from dispatch.provider import Provider
+from dispatch.providers.bot.safir import Safir
 from dispatch.providers.sandbox import Sandbox
 from dispatch.providers.sms.ippanel import IpPanel
 from dispatch.providers.sms.kavenegar import Kavenegar
@@ -65,6 +66,10 @@ def sms(name: str, settings: Settings, http: ClientSession) -> Provider:
                 own,
                 url=settings.magfa_url,
                 proxy=proxy,
+            )
+        case "safir":
+            return Safir(
+                http, settings.safir_key, settings.safir_bot or 0, url=settings.safir_url, proxy=proxy
             )
         case _:
             return Sandbox("sms")

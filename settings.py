@@ -30,7 +30,7 @@ GATEWAYS = (
 
 PLATFORMS = ("telegram", "bale")
 
-SMS_PROVIDERS = ("sandbox", "kavenegar", "smsir", "melipayamak", "ippanel", "magfa", "smpp")
+SMS_PROVIDERS = ("sandbox", "kavenegar", "smsir", "melipayamak", "ippanel", "magfa", "safir", "smpp")
 
 VOICE_PROVIDERS = ("sandbox", "kavenegar-call", "ippanel-call", "asterisk")
 
@@ -276,6 +276,11 @@ class Settings:
     magfa_url: str = setting(
         "https://sms.magfa.com/api/http/sms/v2", kinds.url("http", "https"), "where Magfa answers"
     )
+    safir_key: str = setting("", kinds.text, "API key of Bale's Safir, which writes to numbers", secret=True)
+    safir_bot: int | None = setting(
+        None, kinds.whole(1, 10**15), "number of the bot of Bale that it writes by"
+    )
+    safir_url: str = setting("https://safir.bale.ai", kinds.url("http", "https"), "where Safir answers")
     sms_lines: tuple[str, ...] = setting(
         (),
         kinds.lines,
@@ -581,6 +586,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "melipayamak": ("melipayamak_username", "melipayamak_password", "melipayamak_sender"),
     "ippanel": ("ippanel_key", "ippanel_sender"),
     "magfa": ("magfa_username", "magfa_password", "magfa_domain", "magfa_sender"),
+    "safir": ("safir_key", "safir_bot"),
     "smpp": ("smpp_sms.url",),
     "restcomm-push": ("restcomm_push_url",),
     "smpp-ussd": ("smpp_ussd.url",),

@@ -41,7 +41,7 @@ SMS = {
 
 
 async def test_every_vendor_is_made_from_its_settings(http: ClientSession) -> None:
-    assert set(settings.SMS_PROVIDERS) == {"sandbox", "smpp", *SMS}
+    assert set(settings.SMS_PROVIDERS) == {"sandbox", "safir", "smpp", *SMS}
     for name, given in SMS.items():
         found = settings.load({"SMS_PROVIDER": name, **given})
         provider = carriers.sms(name, found, http)
@@ -51,6 +51,8 @@ async def test_every_vendor_is_made_from_its_settings(http: ClientSession) -> No
         assert isinstance(provider, Lookup) == (name in ("kavenegar", "magfa"))
         assert carriers.usual(found)["sms"].provider == name
     assert carriers.sms("sandbox", settings.load({}), http).name == "sandbox"
+    safir = settings.load({"SMS_PROVIDER": "safir", "SAFIR_KEY": "k", "SAFIR_BOT": "7"})
+    assert carriers.sms("safir", safir, http).name == "safir"
     assert set(carriers.lines(settings.load({}))) == {"smpp", *SMS}
 
 

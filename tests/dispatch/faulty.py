@@ -130,6 +130,14 @@ VENDORS: Mapping[str, Vendor] = {
         {"status": 987},
         lambda ledger, parts: {"status": 0, "mid": ledger.known.get(parts["path"].rpartition("/")[2], -1)},
     ),
+    "safir": Vendor(
+        "/send_message",
+        lambda ledger, mark, parts: {
+            "message_id": str(ledger.take(mark, parts["body"]["request_id"])), "error_data": None,
+        },
+        {"message_id": "", "error_data": [{"code": 3, "description": "RateLimitExceeded"}]},
+        {"message_id": "", "error_data": [{"code": 987, "description": "?"}]},
+    ),
     "kavenegar-call": KAVENEGAR,
     "ippanel-call": IPPANEL,
     "asterisk": Vendor("/ari/channels", lambda ledger, mark, parts: {"id": str(ledger.take(mark))}),
