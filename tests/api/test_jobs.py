@@ -221,10 +221,20 @@ async def test_uploads_that_are_none(business: Business) -> None:
     assert (await upload(business, b"to\n", {"Content-Type": "text/csv; charset=windows-1256"}))[0] == 415
     status, body = await upload(business, b"")
     assert (status, body["errors"][0]["code"]) == (422, "empty")
-    for text in ("junk", "--x\r\n\r\n", '--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nto,a\n1'):
+    part = '--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nto,text\n1,a\n'
+    for text, expected in (
+        ("junk", 400),
+        ("--x\r\n\r\n", 422),
+        (part, 400),
+        (part + "\r\n--", 400),
+        (part + "\r\n--x", 422),
+        (part.replace("a.csv", "a.xlsx") + "\r\n--x--\r\n", 415),
+        (part.replace('name="file"; ', "") + "\r\n--x--\r\n", 422),
+        ("--x--\r\n", 422),
+    ):
         kind = {"Content-Type": "multipart/form-data; boundary=x"}
         status, body = await upload(business, text.encode(), kind)
-        assert status in (400, 415, 422), text
+        assert status == expected, (text, body)
     assert (await upload(business, b"x", {"Content-Type": "multipart/form-data"}))[0] == 400
     assert await business.home.database.read(select(jobs.c.id)) == []
     status, _body = await business.ask("GET", "/jobs/01a21023-10c6-729d-b607-c9b0a5c02cb9")
