@@ -26,7 +26,9 @@ async def send(settings: Settings, arguments: argparse.Namespace) -> int:
     """Sends one message and waits for what becomes of it; the exit code is 0 when it went."""
     to = arguments.to
     channel = arguments.channel
-    if KINDS.get(channel) == "msisdn":
+    # A push goes to a person, by their number, or to the one device that is named.
+    kind = "push" if channel == "push" and ":" in to else KINDS.get(channel, channel)
+    if kind == "msisdn":
         to = mobile(to) or to
         if not (to.startswith("+") and to[1:].isdecimal()):
             raise Refused(f"--to: {arguments.to} is no number such as 09121234567 or +989121234567")
@@ -38,7 +40,7 @@ async def send(settings: Settings, arguments: argparse.Namespace) -> int:
             now=now(),
             channel=channel,
             klass=arguments.klass,
-            kind=KINDS.get(channel, channel),
+            kind=kind,
             to=to,
             subject=arguments.subject,
             body=arguments.text,

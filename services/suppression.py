@@ -47,4 +47,6 @@ class Suppressions:
         return (await records.found(self._database, channel, [party], now)).get(party)
 
     def _party(self, channel: str, address: str) -> bytes:
-        return self._vault.index(KINDS[channel], address)
+        # A push goes to a person, by their number, or to one device.
+        person = channel == "push" and address.startswith("+")
+        return self._vault.index("msisdn" if person else KINDS[channel], address)

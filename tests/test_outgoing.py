@@ -206,6 +206,12 @@ async def test_a_browser_reads_a_push(run: Run, service: Service, tmp_path: Path
     assert [json.loads(each)["body"] for each in read] == ["کد ۱۲۳"]
 
 
+async def test_a_push_to_a_number_goes_to_its_devices(run: Run) -> None:
+    done = await run("send", "--channel", "push", "--to", "09121234567", "--text", "کد ۱۲۳")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].endswith("failed by devices"), "there is none"
+
+
 @pytest.mark.parametrize("platform", ["telegram", "bale"])
 async def test_a_bot_says_it(run: Run, platform: str) -> None:
     async with messenger() as chats:
