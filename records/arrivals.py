@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from records.database import Database, Dialect
+from records.lists import asking
 from records.tables import moment
 
-# Callers looked up by one statement. SQLite's parameters are written out, so there is one text for each
-# power of two up to this.
-MOST = 64
+MOST = 64  # Callers looked up by one statement.
 
 _BY_KEY = """
 SELECT 1 AS part, s.key AS asked, '' AS word, t.session, t.sequence, t.content, 0 AS at
@@ -79,15 +76,13 @@ class Found:
 
 async def find(database: Database, asked: Sequence[Asked]) -> list[Found]:
     """What is known about each, in their order; at most ``MOST`` of them."""
-    people = any(each.party for each in asked)
-
-    def look(connection: Connection) -> Sequence[Any]:
-        return connection.exec_driver_sql(*_statement(database.dialect, asked, people)).all()
 
     turns: dict[bytes, StoredTurn] = {}
     subscribers: dict[bytes, Subscriber] = {}
     parked: dict[tuple[bytes, str | None], StoredTurn] = {}
-    for part, match, word, id, sequence, content, at in await database.look(look):
+    for part, match, word, id, sequence, content, at in await database.fetch(
+        *_statement(database.dialect, asked)
+    ):
         if part == 2:
             subscribers[match] = Subscriber(id, word, None if at is None else moment(at))
         elif part == 1:
@@ -103,17 +98,11 @@ async def find(database: Database, asked: Sequence[Asked]) -> list[Found]:
     ]
 
 
-def _statement(dialect: Dialect, asked: Sequence[Asked], people: bool) -> tuple[str, tuple[Any, ...]]:
-    text = _BY_KEY + _BY_PARTY if people else _BY_KEY
+def _statement(dialect: Dialect, asked: Sequence[Asked]) -> tuple[str, tuple[Any, ...]]:
     keys = [each.key for each in asked]
-    kinds = [each.kind for each in asked]
-    parties = [each.party for each in asked]
-    if dialect == "postgresql":
-        text = text.format(keys="= ANY($1::bytea[])", kinds="= ANY($2::text[])", parties="= ANY($3::bytea[])")
-        return text, (keys, sorted(set(kinds)), parties) if people else (keys,)
-    size = 1 << (len(asked) - 1).bit_length()
-    one_of = f"IN ({', '.join('?' * size)})"
-    text = text.format(keys=one_of, kinds=one_of, parties=one_of)
-    # Repeating the last one fills the list up and finds nothing more.
-    keys, kinds, parties = (each + each[-1:] * (size - len(each)) for each in (keys, kinds, parties))  # type: ignore[assignment]
-    return text, (*keys, *kinds, *parties, *parties) if people else tuple(keys)
+    if not any(each.party for each in asked):
+        return asking(dialect, _BY_KEY, keys=keys)
+    kinds = sorted({each.kind for each in asked})
+    return asking(
+        dialect, _BY_KEY + _BY_PARTY, keys=keys, kinds=kinds, parties=[each.party for each in asked]
+    )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, case, func, select, union_all
+from sqlalchemy import select
 
 from records.changes import change
 from records.database import Database
-from records.tables import complaint_events, complaints, subscribers
+from records.lists import asking
+from records.tables import complaint_events, complaints
 from records.unit import Unit
 
 
@@ -69,22 +70,19 @@ async def by_id(database: Database, row: bytes) -> Complaint | None:
 
 # Those of the person themselves, and of those who were merged into them. The state is only counted by: as a
 # condition it would lead to the index of all that is open.
-_asked: BindParameter[Any] = bindparam("asked", expanding=True)
-_own = select(complaints.c.subscriber.label("person"), complaints.c.state).where(
-    complaints.c.subscriber.in_(_asked)
-)
-_joined = (
-    select(subscribers.c.merged_into.label("person"), complaints.c.state)
-    .join(complaints, complaints.c.subscriber == subscribers.c.id)
-    .where(subscribers.c.merged_into.in_(_asked))
-)
-_each = union_all(_own, _joined).subquery()
-_OPEN = select(_each.c.person, func.count(case((_each.c.state == "open", 1)))).group_by(_each.c.person)
+_OPEN = """
+SELECT person, count(CASE WHEN state = 'open' THEN 1 END) FROM (
+ SELECT subscriber AS person, state FROM complaints WHERE subscriber {asked}
+ UNION ALL
+ SELECT s.merged_into, c.state FROM subscribers AS s JOIN complaints AS c ON c.subscriber = s.id
+ WHERE s.merged_into {asked}
+) AS anon_1 GROUP BY person"""
 
 
 async def count_open(database: Database, asked: Sequence[bytes]) -> Sequence[int]:
     """How many complaints of each of these people wait for an answer."""
-    found: dict[bytes, int] = {row[0]: row[1] for row in await database.read(_OPEN, {"asked": asked})}
+    rows = await database.fetch(*asking(database.dialect, _OPEN, asked=asked))
+    found: dict[bytes, int] = dict(rows)
     return [found.get(subscriber, 0) for subscriber in asked]
 
 

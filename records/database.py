@@ -34,8 +34,8 @@ class Runner(Protocol):
     async def run(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` returns, in time or not at all."""
 
-    async def command(self, statement: str, values: Sequence[Any]) -> None:
-        """Runs one writing statement by itself."""
+    async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Any]:
+        """The rows of one statement by itself, in the driver's own words."""
 
     async def close(self) -> None:
         """Lets the connections go."""
@@ -70,6 +70,11 @@ class Database:
         """All rows of one SELECT; ``Unavailable`` when there is no answer in time."""
         return await self.look(lambda connection: connection.execute(statement, parameters).all())
 
+    async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Any]:
+        """All rows of one SELECT in the driver's own words (``records.lists``), in a fraction of the time:
+        each can be taken apart as a tuple, and is of the columns' bare types."""
+        return await self._meant(self.reader.fetch(statement, values))
+
     async def look(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` reads with one connection, each statement for itself."""
         return await self._run(self.reader, work)
@@ -87,7 +92,7 @@ class Database:
     async def command(self, statement: str, values: Sequence[Any]) -> None:
         """One writing statement in the driver's own words, a transaction by itself; durable when this
         returns. Raises as ``transaction`` does."""
-        await self._meant(self.writer.command(statement, values))
+        await self._meant(self.writer.fetch(statement, values))
 
     async def touch(self) -> None:
         """Writes what nobody reads, durably: whether the database takes writes, where reading tells nothing

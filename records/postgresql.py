@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
@@ -15,8 +15,8 @@ from records.unit import Unavailable
 
 T = TypeVar("T")
 
-READERS = 4
-WRITERS = 3  # Two for the committer, of which one is kept for its commands, and one for the dispatcher.
+READERS = 6  # Half of them are kept for single statements.
+WRITERS = 3  # Two for the committer, one of them kept for single statements, and one for the dispatcher.
 
 # Every statement of ours goes by an index, whatever the tables' size. Plans are made once, since making them
 # takes the server longer than running them, and so they must not suit the tables as they are at that moment:
@@ -36,17 +36,25 @@ POSTGRESQL = {
 def runners(where: URL, patience: float) -> tuple[OverNetwork, OverNetwork]:
     """Who reads and who writes."""
     reader = engine_of(where, READERS, patience, isolation_level="AUTOCOMMIT")
-    return OverNetwork(reader, patience), OverNetwork(engine_of(where, WRITERS, patience), patience)
+    writer = engine_of(where, WRITERS, patience)
+    return OverNetwork(reader, patience, READERS // 2), OverNetwork(writer, patience, 1)
+
+
+class Kept(NamedTuple):
+    """A connection that stays out of the pool, and the driver's own one below it."""
+
+    connection: AsyncConnection
+    driver: Any
 
 
 class OverNetwork:
-    """Connections to PostgreSQL, a pool of them."""
+    """Connections to PostgreSQL, a pool of them, of which at most ``kept`` are for single statements."""
 
-    def __init__(self, engine: AsyncEngine, patience: float) -> None:
+    def __init__(self, engine: AsyncEngine, patience: float, kept: int) -> None:
         self._engine = engine
         self._patience = patience
-        self._kept: tuple[AsyncConnection, Any] | None = None
-        self._commanding = asyncio.Lock()
+        self._idle: list[Kept] = []
+        self._room = asyncio.Semaphore(kept)
 
     @property
     def engine(self) -> Engine:
@@ -67,27 +75,34 @@ class OverNetwork:
             watchdog.cancel()
             await connection.close()
 
-    async def command(self, statement: str, values: Sequence[Any]) -> None:
-        """The same for one statement, which goes to the driver as it is, over a connection that is kept for
-        such, one after another."""
+    async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Any]:
+        """The rows of one statement, which goes to the driver as it is, over a connection that is kept for
+        such."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience
         async with asyncio.timeout_at(deadline):
-            await self._commanding.acquire()
+            await self._room.acquire()
         try:
             async with asyncio.timeout_at(deadline):
-                driver = await self._commanded()
-            await self._command(driver, deadline, statement, values)
+                kept = await self._taken()
+            try:
+                return await self._fetch(kept.driver, deadline, statement, values)
+            finally:
+                self._idle.append(kept)
         finally:
-            self._commanding.release()
+            self._room.release()
 
-    async def _command(self, driver: Any, deadline: float, statement: str, values: Sequence[Any]) -> None:
-        watchdog = asyncio.get_running_loop().call_at(deadline, driver.terminate)
+    async def _fetch(
+        self, driver: Any, deadline: float, statement: str, values: Sequence[Any]
+    ) -> Sequence[Any]:
+        loop = asyncio.get_running_loop()
+        watchdog = loop.call_at(deadline, driver.terminate)
         try:
-            await driver.fetch(statement, *values)
+            rows: Sequence[Any] = await driver.fetch(statement, *values)
         except Exception as error:
             if driver.is_closed():
-                raise Unavailable("the connection to the database broke") from error
+                why = "no answer before the timeout" if loop.time() >= deadline else "the connection broke"
+                raise Unavailable(why) from error
             # The driver's words quote the values, the server's details the row.
             if getattr(error, "severity", None) is None:
                 raise TypeError(f"a value that its column does not take: {type(error).__name__}") from None
@@ -95,24 +110,22 @@ class OverNetwork:
             raise
         finally:
             watchdog.cancel()
+        return rows
 
-    async def _commanded(self) -> Any:
-        """The driver's connection for commands."""
-        if self._kept is not None:
-            connection, driver = self._kept
-            if not driver.is_closed():
-                return driver
-            self._kept = None
-            await connection.invalidate()
-            await connection.close()
+    async def _taken(self) -> Kept:
+        """A connection of those that are kept, or another."""
+        while self._idle:
+            kept = self._idle.pop()
+            if not kept.driver.is_closed():
+                return kept
+            await kept.connection.invalidate()
+            await kept.connection.close()
         connection = await self._engine.connect()
-        driver = (await connection.get_raw_connection()).driver_connection
-        self._kept = connection, driver
-        return driver
+        return Kept(connection, (await connection.get_raw_connection()).driver_connection)
 
     async def close(self) -> None:
-        if self._kept is not None:
-            await self._kept[0].close()
+        for kept in self._idle:
+            await kept.connection.close()
         await self._engine.dispose()
 
 

@@ -37,14 +37,15 @@ class InThreads:
         async with asyncio.timeout(self._patience):
             return await loop.run_in_executor(self._threads, self._work, work)
 
-    async def command(self, statement: str, values: Sequence[Any]) -> None:
-        """The same for one statement."""
+    async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Any]:
+        """The rows of one statement by itself, without SQLAlchemy's results."""
 
-        def one(connection: Connection) -> None:
-            with connection.begin():
-                connection.exec_driver_sql(statement, tuple(values))
+        def one(connection: Connection) -> Sequence[Any]:
+            driver: Any = connection.connection.driver_connection
+            rows: Sequence[Any] = driver.execute(statement, values).fetchall()
+            return rows
 
-        await self.run(one)
+        return await self.run(one)
 
     def _work(self, work: Callable[[Connection], T]) -> T:
         with self.engine.connect() as connection:

@@ -28,6 +28,8 @@ from sqlalchemy import (
 from records.changes import as_left_by, change, waiting
 from records.database import Database
 from records.ids import new_id
+from records.lists import asking
+from records.schema import moment
 from records.tables import address_events, addresses, callbacks, complaints, consents, subscribers, threads
 from records.unit import Guard, Unit
 
@@ -108,20 +110,13 @@ async def address(database: Database, kind: str, index: bytes) -> Address | None
 
 async def owners(database: Database, asked: Sequence[tuple[str, bytes]]) -> Sequence[Owner | None]:
     """Whose each of these (kind, index) is."""
-    rows = await database.read(
-        select(
-            addresses.c.kind,
-            addresses.c.index,
-            func.coalesce(subscribers.c.merged_into, subscribers.c.id),
-            addresses.c.proved_at,
-        )
-        .join(subscribers, subscribers.c.id == addresses.c.subscriber)
-        .where(
-            addresses.c.kind.in_({kind for kind, _index in asked}),
-            addresses.c.index.in_([index for _kind, index in asked]),
-        )
-    )
-    found = {(row[0], row[1]): Owner(row[2], row[3]) for row in rows}
+    kinds = sorted({kind for kind, _index in asked})
+    indexes = [index for _kind, index in asked]
+    rows = await database.fetch(*asking(database.dialect, _OWNERS, kinds=kinds, indexes=indexes))
+    found = {
+        (kind, index): Owner(person, None if proved is None else moment(proved))
+        for kind, index, person, proved in rows
+    }
     return [found.get(each) for each in asked]
 
 
@@ -147,6 +142,11 @@ def members(person: bytes | BindParameter[bytes]) -> CompoundSelect[tuple[bytes]
     root = own.scalar_subquery()
     return union_all(select(root), select(subscribers.c.id).where(subscribers.c.merged_into == root))
 
+
+_OWNERS = """
+SELECT a.kind, a."index", coalesce(s.merged_into, s.id), a.proved_at
+FROM addresses AS a JOIN subscribers AS s ON s.id = a.subscriber
+WHERE a.kind {kinds} AND a."index" {indexes}"""
 
 # What each complaint asks, built once: building them takes longer than running them.
 _PERSON = bindparam("person", type_=subscribers.c.id.type)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
+import pytest
 from sqlalchemy import Connection, event
 
 from records import callbacks, complaints, consents, files, messages, tables, threads
@@ -18,18 +22,35 @@ from records.unit import Unit
 from records.vault import Vault
 from tests.records.rows import NOW
 
+Sent = list[tuple[str, object]]
 
-async def statements(database: Database, vault: Vault) -> list[tuple[str, object]]:
-    """What finding, sweeping and closing sessions sends to the database."""
-    sent: list[tuple[str, object]] = []
+
+@contextmanager
+def noted(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sent]:
+    """What is sent to the database meanwhile, by SQLAlchemy and by the driver itself."""
+    sent: Sent = []
+    engines = (database.reader.engine, database.writer.engine)
 
     def note(
         _connection: Connection, _cursor: object, statement: str, parameters: object, *_rest: object
     ) -> None:
-        sent.append((statement, parameters))
+        if "BEGIN" not in statement:
+            sent.append((statement, parameters))
 
-    for engine in (database.reader.engine, database.writer.engine):
+    async def fetch(statement: str, values: Sequence[Any]) -> Sequence[Any]:
+        sent.append((statement, tuple(values)))
+        return await Database.fetch(database, statement, values)
+
+    for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
+    monkeypatch.setattr(database, "fetch", fetch)
+    yield sent
+    for engine in engines:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+async def use_sessions(database: Database, vault: Vault) -> None:
+    """Finds, sweeps and closes sessions."""
     await find(database, [Asked(bytes([number]) * 16, "msisdn", b"p" * 16) for number in range(3)])
     await find(database, [Asked(b"k" * 16)])
     store = SessionStore(database, vault, MemoryCache())
@@ -40,29 +61,27 @@ async def statements(database: Database, vault: Vault) -> list[tuple[str, object
     store.postpone(unit, b"s" * 16, NOW, NOW)
     unit.update(sessions, {"id": b"s" * 16}, {"key": None})
     await database.transaction(lambda connection: Bulk(database.dialect).write(connection, [unit]))
-    for engine in (database.reader.engine, database.writer.engine):
-        event.remove(engine, "before_cursor_execute", note)
-    return [(statement, parameters) for statement, parameters in sent if "BEGIN" not in statement]
 
 
-async def test_every_statement_goes_by_an_index(database: Database, vault: Vault) -> None:
-    found = await statements(database, vault)
-    assert len(found) == 7
-    await go_by_an_index(database, found)
+async def test_every_statement_goes_by_an_index(
+    database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with noted(database, monkeypatch) as sent:
+        await use_sessions(database, vault)
+    assert len(sent) == 7
+    await go_by_an_index(database, sent)
 
 
-async def test_people_and_files_are_found_by_an_index(database: Database, vault: Vault) -> None:
+async def test_people_and_files_are_found_by_an_index(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also in tables of one row, where a scan would cost nothing yet."""
-    sent: list[tuple[str, object]] = []
+    with noted(database, monkeypatch) as sent:
+        await use_people_and_files(database)
+    await go_by_an_index(database, sent)
 
-    def note(
-        _connection: Connection, _cursor: object, statement: str, parameters: object, *_rest: object
-    ) -> None:
-        sent.append((statement, parameters))
 
-    engines = (database.reader.engine, database.writer.engine)
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
+async def use_people_and_files(database: Database) -> None:
     person, party = b"s" * 16, b"p" * 16
     await people.address(database, "telegram", party)
     await people.owners(database, [("telegram", party), ("msisdn", party)])
@@ -90,12 +109,9 @@ async def test_people_and_files_are_found_by_an_index(database: Database, vault:
     unit.update(tables.files, {"id": person}, {"session": party})
     unit.guards.clear()
     await database.transaction(lambda connection: Bulk(database.dialect).write(connection, [unit]))
-    for engine in engines:
-        event.remove(engine, "before_cursor_execute", note)
-    await go_by_an_index(database, [each for each in sent if "BEGIN" not in each[0]])
 
 
-async def go_by_an_index(database: Database, found: list[tuple[str, object]]) -> None:
+async def go_by_an_index(database: Database, found: Sent) -> None:
     explain = "EXPLAIN (GENERIC_PLAN) " if database.dialect == "postgresql" else "EXPLAIN QUERY PLAN "
     for statement, parameters in found:
         # Of the rows of an executemany one is enough.
