@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,10 +15,10 @@ from bot.asides import Asides
 from bot.telegram_commands import commands
 from bot.telegram_files import Cabinet
 from bot.telegram_polling import Polling
+from bot.telegram_typing import Typing
 from bot.telegram_updates import Updates
 from bot.telegram_webhook import Registration, route, secret_of
 from conversation.conversation import Conversation
-from dispatch.provider import Correspondent
 from dispatch.providers.bot.line import Line
 from dispatch.providers.bot.platforms import PLATFORMS
 from dispatch.providers.bot.telegram import BotApi
@@ -28,14 +28,32 @@ from settings import BotSettings
 log = structlog.get_logger()
 
 
-def correspondents(home: House) -> dict[str, Correspondent]:
+def correspondents(home: House) -> dict[str, BotApi]:
     """Who carries what is said on each messenger that has a bot here."""
-    carriers: dict[str, Correspondent] = {}
+    carriers: dict[str, BotApi] = {}
     for name, bots in home.settings.bots.items():
         here = {at: line for at, line in home.lines.items() if line.platform.name == name}
         if here:
-            carriers[name] = BotApi(PLATFORMS[name], here, rate=bots.rate, chat_rate=bots.chat_rate)
+            carriers[name] = BotApi(
+                PLATFORMS[name],
+                here,
+                rate=bots.rate,
+                chat_rate=bots.chat_rate,
+                files=home.services.files.read,
+            )
     return carriers
+
+
+@asynccontextmanager
+async def typing_shown(home: House, carriers: Mapping[str, BotApi]) -> AsyncIterator[None]:
+    """Whom an operator is writing to sees it meanwhile."""
+    typing = Typing(home.database, home.vault, carriers, asyncio.get_running_loop().time)
+    silence = home.signals.listen(typing.heard)
+    try:
+        yield
+    finally:
+        silence()
+        await typing.settled()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from dispatch.webhook_batches import Teller, Watch
 from dispatch.webhooks import Webhooks
 from house import House, cancel, kept, now
 from jobbing import feeding
-from messaging import correspondents
+from messaging import correspondents, typing_shown
 from records.claims import Lane
 from records.limits import RedisBuckets
 from records.tables import TALKING, outbox, webhook_deliveries
@@ -114,7 +114,8 @@ async def talking(home: House, watch: Watcher, charge: Charger) -> AsyncIterator
     home.committer.wake(outbox, talks.wake, lambda row: row["channel"] in TALKING)
     running = asyncio.create_task(kept(talks.run))
     try:
-        yield
+        async with typing_shown(home, carriers):
+            yield
     finally:
         talks.stop()
         await running

@@ -172,6 +172,7 @@ async def work_at_desk(settings: Settings, arguments: argparse.Namespace) -> int
             name=arguments.name,
             service=home.services.handover_desk,
             complaints=home.services.handover_complaints,
+            files=home.services.handover_files,
             signals=home.signals,
             keyboard=keyboard,
             say=desk.Words(language),

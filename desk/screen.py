@@ -9,6 +9,7 @@ from datetime import datetime
 from desk import words
 from desk.words import Words
 from records.threads import Thread
+from services.files import About
 from services.handover_desk import Queued
 from services.handover_posts import Line
 
@@ -51,11 +52,12 @@ def opened(say: Words, thread: Thread, earlier: int) -> Iterator[str]:
         yield f"  {say(words.EARLIER, count=earlier)}"
 
 
-def line(say: Words, post: Line) -> str:
-    """One post: when, who, what."""
+def line(say: Words, post: Line, file: str = "") -> str:
+    """One post: when, who, what; ``file`` says what came with it."""
     text = clean(post.text)
-    if post.file is not None:
-        text = f"{say(words.FILE)} {text}".rstrip()
+    if file:
+        # What an operator sent has no other words than its name.
+        text = file if post.author == "operator" else f"{file} {text}".rstrip()
     text = text.replace("\n", "\n         ")
     at = say.clock(post.at)
     if post.kind == "text":
@@ -66,6 +68,15 @@ def line(say: Words, post: Line) -> str:
     shown = say(words.REASONS[text]) if post.kind == "closed" and text in words.REASONS else text
     parts = [f"{act}:" if post.kind in ("note", "closed") else act, shown]
     return f"{at}  ({who(say, post)} {' '.join(part for part in parts if part)})"
+
+
+def file(say: Words, number: int, about: About | None) -> str:
+    """A file by its number in the thread; None: it is there no more."""
+    if about is None:
+        return say(words.FILE_GONE)
+    kind = say(words.KINDS[about.kind])
+    size = max(1, round(about.size / 1_000))
+    return say(words.FILE, number=number, name=clean(about.name), kind=kind, size=size)
 
 
 def who(say: Words, post: Line) -> str:

@@ -6,8 +6,10 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from desk import screen, words
+from desk.filing import Filing
 from desk.keyboard import Keyboard
 from desk.words import Words
 from records.signals import Signals
@@ -18,14 +20,17 @@ from services.complaints import TooManyOpen
 from services.handover_complaints import HandoverComplaints
 from services.handover_desk import HandoverDesk
 from services.handover_errors import Absent, HandoverError, NotYours, Over, Taken, UnknownThread, Unread
+from services.handover_files import HandoverFiles
 from services.handover_words import PERSON_AWAY, PERSON_HERE, PERSON_TYPES
 
 LOOK = 1.0  # Seconds between looks, unless a signal comes first.
 SIGNS = 6  # Signs of life in the time that the service waits for one.
-KEYS = timedelta(seconds=3)  # Between two signals that the operator is writing.
+KEYS = timedelta(seconds=4)  # Between two signals that the operator is writing.
 TRIES = 5
 AGAIN = 1.0
 LAST = 10.0  # Seconds that giving back may take at the end.
+
+T = TypeVar("T")
 
 NOTICES = {PERSON_TYPES: words.TYPES, PERSON_HERE: words.IS_HERE, PERSON_AWAY: words.IS_AWAY}
 
@@ -40,6 +45,7 @@ class Shift:
         name: str,
         service: HandoverDesk,
         complaints: HandoverComplaints,
+        files: HandoverFiles,
         signals: Signals,
         keyboard: Keyboard,
         say: Words,
@@ -49,6 +55,7 @@ class Shift:
         self._name = name
         self._service = service
         self._complaints = complaints
+        self._filing = Filing(name=name, service=files, say=say, clock=clock)
         self._signals = signals
         self._keyboard = keyboard
         self._say = say
@@ -69,6 +76,8 @@ class Shift:
             "return": self._return,
             "note": self._note,
             "complaint": self._complaint,
+            "save": self._save,
+            "file": self._send_file,
             "who": self._who,
             "help": self._help,
         }
@@ -111,16 +120,21 @@ class Shift:
         return True
 
     async def _speak(self, text: str) -> None:
-        """Says it, and again where it is not known whether it was said: its key makes it once."""
         assert self._thread is not None
-        key = os.urandom(16)
+        thread, key = self._thread.id, os.urandom(16)
+        await self._surely(
+            lambda: self._service.say(thread, operator=self._name, text=text, now=self._clock(), key=key),
+            text,
+        )
+
+    async def _surely(self, act: Callable[[], Awaitable[T]], what: str) -> T | None:
+        """Sends it, and again where it is not known whether it was sent: its key makes it once. None where it
+        was not."""
         for attempt in range(TRIES):
             try:
-                await self._service.say(
-                    self._thread.id, operator=self._name, text=text, now=self._clock(), key=key
-                )
+                done = await act()
                 await self._look()
-                return
+                return done
             except (Conflict, Unavailable):
                 if not attempt:
                     self._show(words.AWAY)
@@ -129,7 +143,8 @@ class Shift:
                 self._refused(error)
                 await self._guarded(self._look)
                 break
-        self._show(words.NOT_SENT, text=text)
+        self._show(words.NOT_SENT, text=what)
+        return None
 
     async def _choose(self, line: str) -> None:
         number = int(line) if line.strip().isdecimal() else 0
@@ -141,6 +156,7 @@ class Shift:
     async def _open(self, thread: Thread) -> None:
         await self._service.accept(thread.id, operator=self._name, now=self._clock())
         self._thread, self._seen, self._lost = thread, 0, set()
+        self._filing.open(thread.id)
         earlier = len(await self._service.history(thread.subscriber)) - 1
         self._print("\n".join(screen.opened(self._say, thread, earlier)))
         await self._look()
@@ -207,6 +223,21 @@ class Shift:
                 self._show(words.COMPLAINT_OPENED, number=opened.number, deadline=opened.deadline)
         await self._look()
 
+    async def _save(self, rest: str) -> None:
+        number, _space, folder = rest.partition(" ")
+        if number.isdecimal() and folder.strip():
+            self._print(await self._filing.save(int(number), folder.strip()))
+        else:
+            self._usage("save")
+
+    async def _send_file(self, rest: str) -> None:
+        if not rest:
+            self._usage("file")
+        elif (thread := self._open_one()) is not None and (
+            said := await self._filing.send(thread.id, rest, self._surely)
+        ):
+            self._print(said)
+
     async def _who(self, _rest: str) -> None:
         self._show(words.PRESENT, names=", ".join(await self._service.present(now=self._clock())))
 
@@ -260,8 +291,8 @@ class Shift:
 
     async def _look_at(self, thread: Thread) -> None:
         found, lines = await self._service.read(thread.id, self._seen)
-        for line in lines:
-            self._print(screen.line(self._say, line))
+        for line, file in zip(lines, await self._filing.shown(lines), strict=True):
+            self._print(screen.line(self._say, line, file))
         if lines:
             self._seen = lines[-1].sequence
             await self._service.seen(thread.id, lines[-1].id)

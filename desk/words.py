@@ -52,7 +52,17 @@ HOW = _("این‌گونه بنویسید: {usage}")
 GOODBYE = _("میز بسته شد. گفتگوهایی که به صف برگشت: {count:number}")
 PERSON = _("شخص")
 SYSTEM = _("سامانه")
-FILE = _("[فایل]")
+FILE = _("[فایل {number:number}: {name}، {kind}، {size:number} کیلوبایت]")
+FILE_GONE = _("[فایلی که دیگر نیست]")
+SAVED = _("فایل در {path} نوشته شد.")
+NO_FILE = _("در این گفتگو فایلی با این شماره نیست.")
+UNSUITABLE = _("نشد: {why}")
+FILE_SENT = _("فایل فرستاده شد.")
+KINDS: Mapping[str, str] = {
+    "image": _("تصویر"),
+    "audio": _("صدا"),
+    "document": _("سند"),
+}
 
 REASONS: Mapping[str, str] = {
     "resolved": _("حل شد"),
@@ -90,6 +100,8 @@ COMMANDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
         ("شکایت", "complaint"),
         _("/شکایت شماره: پیوستن به آن؛ /شکایت تازه متن: ثبت شکایت از این گفتگو"),
     ),
+    ("save", ("ذخیره", "save"), _("/ذخیره شماره پوشه: نوشتن فایلی که رسیده در آن پوشه")),
+    ("file", ("فایل", "file"), _("/فایل نشانی: فرستادن فایلی از این رایانه برای شخص")),
     ("who", ("کارشناسان", "who"), _("/کارشناسان: چه کسانی پشت میزند")),
     ("help", ("راهنما", "help"), _("/راهنما: همین فهرست")),
     ("quit", ("خروج", "quit", "exit"), _("/خروج: بستن میز؛ گفتگوهای باز به صف برمی‌گردد")),
@@ -125,6 +137,10 @@ class Words:
 
     def number(self, value: int) -> str:
         return self._language.format(value, "digits")
+
+    @property
+    def language(self) -> Language:
+        return self._language
 
     def reason(self, typed: str) -> str | None:
         """The reason that somebody typed; ``resolved`` for nothing, None for anything else."""

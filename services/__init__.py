@@ -23,6 +23,7 @@ from services.handover import Handover
 from services.handover_acts import Acts
 from services.handover_complaints import HandoverComplaints
 from services.handover_desk import PATIENCE, HandoverDesk
+from services.handover_files import HandoverFiles
 from services.handover_hours import ALWAYS, Hours, read_hours
 from services.handover_posts import Postbox, by_outbox
 from services.identity import Identity, Registry
@@ -51,6 +52,7 @@ class Services:
     handover: Handover
     handover_desk: HandoverDesk
     handover_complaints: HandoverComplaints
+    handover_files: HandoverFiles
     messages: Messages
     files: Files
     identity: Identity
@@ -99,6 +101,7 @@ class Services:
             days=complaint_days,
         )
         signals = OwnSignals() if signals is None else signals
+        files = Files(database=database, committer=committer, vault=vault, limits=file_limits)
         acts = Acts(database=database, committer=committer, signals=signals)
         return cls(
             verification=Verification(database=database, vault=vault, notices=notices, domain=domain),
@@ -124,8 +127,11 @@ class Services:
                 patience=handover_patience,
             ),
             handover_complaints=HandoverComplaints(acts=acts, postbox=postbox, complaints=complaints),
+            handover_files=HandoverFiles(
+                database=database, vault=vault, acts=acts, files=files, postbox=postbox
+            ),
             messages=Messages(database=database),
-            files=Files(database=database, committer=committer, vault=vault, limits=file_limits),
+            files=files,
             identity=Identity(http=http, registry=registry),
             notices=notices,
             tariffs=Tariffs(database=database, carriers=carriers or {}),

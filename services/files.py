@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -24,7 +24,7 @@ from records.database import Database
 from records.files import File
 from records.tables import microseconds
 from records.unit import Conflict, Unavailable, Unit
-from records.vault import Vault
+from records.vault import Unreadable, Vault
 from services.file_names import clean, ending
 from services.file_types import ARCHIVE, UNKNOWN, fits, kind_of, promises, size_of, told
 
@@ -85,6 +85,20 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What is told of a file without its content: its cleaned name ("" when its key is gone), the type that
+    its content has, its bytes."""
+
+    name: str
+    type: str
+    size: int
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.type)
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A file as it may be handed out: its cleaned name, the type that its content has."""
 
@@ -123,12 +137,14 @@ class Files:
         name: str,
         declared: str,
         content: bytes | AsyncIterable[bytes],
+        session: bytes | None = None,
     ) -> Kept | Refused:
         """Looks at a file and adds it to the unit, of which it is a part: whole once that is committed, and
         else not there. ``party`` is the blind index of who sent it; ``name`` and ``declared`` (its media
         type) are the sender's word, either may be empty. Of a stream no more is read than may be kept. The
         same content from the same party again is the same file. Two at once from one party are a ``Conflict``
-        for one of them, which then runs again. Raises what the stream raises."""
+        for one of them, which then runs again. ``session``: which takes it at once. Raises what the stream
+        raises."""
         whole = await self._whole(content)
         if isinstance(whole, Refused):
             return _refused(whole)
@@ -146,7 +162,9 @@ class Files:
         day = (microseconds(now) // 86_400_000_000).to_bytes(4)
         id = place("file", party, day if last is None else last.id)
         at = now if last is None else max(now, last.at + timedelta(microseconds=1))
-        file = File(id, party, seen.digest, seen.type, len(whole), 0, seen.width, seen.height, b"", None, at)
+        file = File(
+            id, party, seen.digest, seen.type, len(whole), 0, seen.width, seen.height, b"", session, at
+        )
         await asyncio.to_thread(records.keep, unit, self._vault, file, clean(name, seen.type), whole)
         return Kept(id, seen.type, len(whole))
 
@@ -175,6 +193,18 @@ class Files:
             raise UnknownFile
         content = await records.content(self._database, self._vault, found[0])
         return Stored(records.name(self._vault, found[0]), found[0].type, content)
+
+    async def about(self, ids: Sequence[bytes]) -> Mapping[bytes, About]:
+        """What is known of those of these files that there are."""
+        found = await records.by_ids(self._database, Unit(), ids) if ids else []
+        return {each.id: About(self._name(each), each.type, each.size) for each in found}
+
+    def _name(self, file: File) -> str:
+        try:
+            return records.name(self._vault, file)
+        except Unreadable:
+            log.error("name of a file unreadable")
+            return ""
 
     async def take(self, unit: Unit, party: bytes, session: bytes, ids: Sequence[bytes]) -> list[Kept]:
         """Those of these files that are this party's; the session took them."""

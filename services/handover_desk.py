@@ -24,7 +24,7 @@ from services import handover_posts as words
 from services.handover_acts import Acts, own
 from services.handover_errors import Absent, NotYours, Over, Taken, Unread
 from services.handover_posts import Line, Postbox
-from services.handover_words import AWAY, CLOSED, HERE, REASONS, TYPING
+from services.handover_words import AWAY, CLOSED, HERE, REASONS, TYPING, WRITES
 
 log = structlog.get_logger()
 
@@ -243,6 +243,7 @@ class HandoverDesk:
     def typing(self, thread: Thread) -> None:
         """Shows the person that the operator is writing. It is kept nowhere."""
         self._signals.send(thread.party, TYPING)
+        self._signals.send(thread.id, WRITES)
 
     # How.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from engine.session import Value
@@ -64,9 +65,12 @@ class Destination:
 
 class Carry(Protocol):
     """Puts words for a person into the outbox, in ``unit``; the tracking number, None on a channel that shows
-    posts by itself (the web chat). ``key`` is the same for a repetition."""
+    posts by itself (the web chat). ``key`` is the same for a repetition. ``file`` is the id of one that goes
+    in the place of the words, which are its name."""
 
-    def __call__(self, unit: Unit, now: datetime, to: Destination, text: str, key: str) -> str | None: ...
+    def __call__(
+        self, unit: Unit, now: datetime, to: Destination, text: str, key: str, file: bytes | None = None
+    ) -> str | None: ...
 
 
 class Postbox:
@@ -97,7 +101,7 @@ class Postbox:
         id = next_id(now, last)
         tracking = None
         if author != "person" and kind in SHOWN:
-            tracking = self._carry(unit, now, self.destination(thread), text, f"post-{id.hex()}")
+            tracking = self._carry(unit, now, self.destination(thread), text, f"post-{id.hex()}", file)
         row: dict[str, Any] = {
             "id": id,
             "thread": thread.id,
@@ -145,17 +149,25 @@ class Postbox:
         )  # fmt: skip
 
 
-def by_outbox(vault: Vault, channels: Mapping[str, str]) -> Carry:
-    """Carries plain words through the outbox. ``channels`` names the kind of address of each channel that has
-    a provider; on others nothing is to be carried."""
+def sending(file: bytes) -> bytes:
+    """The payload of a message that is a file of ours; how it is sent is the provider's to know."""
+    return msgspec.json.encode({"method": "sendFile", "file": file.hex()})
 
-    def carry(unit: Unit, now: datetime, to: Destination, text: str, key: str) -> str | None:
+
+def by_outbox(vault: Vault, channels: Mapping[str, str]) -> Carry:
+    """Carries plain words, and files by their ids, through the outbox. ``channels`` names the kind of address
+    of each channel that has a provider; on others nothing is to be carried."""
+
+    def carry(
+        unit: Unit, now: datetime, to: Destination, text: str, key: str, file: bytes | None = None
+    ) -> str | None:
         kind = channels.get(to.channel)
         if kind is None:
             return None
         return queue(
             unit, vault, now=now, channel=to.channel, klass="service", kind=kind, to=to.address,
-            body=text, route=to.route, lifetime=LIFETIME, idempotency_key=key,
+            body=text, payload=b"" if file is None else sending(file), route=to.route, lifetime=LIFETIME,
+            idempotency_key=key,
         )  # fmt: skip
 
     return carry

@@ -15,5 +15,7 @@ PERSON_AWAY = "person away"
 TYPING = "typing"
 HERE = "here"
 AWAY = "away"
+# About a thread, for who speaks for us in its chat:
+WRITES = "writes"
 # For both: there is something new in the records.
 NEWS = "news"

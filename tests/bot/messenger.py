@@ -190,8 +190,12 @@ class Messenger:
         bot = self.bots.get(token)
         if bot is None or token in self.refused:
             return refusal(401, "Unauthorized")
-        body = await request.read()
-        given: dict[str, Any] = json.loads(body) if body else dict(request.query)
+        given: dict[str, Any] = dict(request.query)
+        if request.content_type == "multipart/form-data":
+            form = await request.post()
+            given = {name: part if isinstance(part, str) else _uploaded(part) for name, part in form.items()}
+        elif body := await request.read():
+            given = json.loads(body)
         bot.calls.append(method)
         if self.fault is not None and (answer := self.fault(method, given)) is not None:
             return answer
@@ -223,7 +227,7 @@ class Messenger:
             path = str(given["file_id"])
             return {"file_id": path, "file_unique_id": path, "file_path": path}
         bot.sent.append(Sent(method, given, time.monotonic()))
-        if method == "sendMessage":
+        if method in ("sendMessage", "sendPhoto", "sendDocument"):
             self.messages += 1
             bot.sent[-1].given["message_id"] = self.messages
             chat = {"id": int(given["chat_id"]), "type": "private"}
@@ -231,7 +235,7 @@ class Messenger:
                 "message_id": self.messages,
                 "date": int(time.time()),
                 "chat": chat,
-                "text": given["text"],
+                "text": given.get("text", ""),
             }
         return True
 
@@ -260,6 +264,10 @@ class Messenger:
     async def _file(self, request: web.Request) -> web.Response:
         content = self.files.get(request.match_info["path"])
         return web.Response(status=404) if content is None else web.Response(body=content)
+
+
+def _uploaded(part: Any) -> dict[str, Any]:
+    return {"name": part.filename, "type": part.content_type, "content": part.file.read()}
 
 
 def _chat_of(update: dict[str, Any]) -> int:

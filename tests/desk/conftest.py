@@ -118,12 +118,12 @@ class Operator:
 
     async def see(self, text: str) -> str:
         """What was printed since the last look, up to ``text``, which must come."""
-        async with asyncio.timeout(START):
-            while (found := self.shown.find(text, self._read)) < 0:
-                assert self._process is not None
-                if self._process.returncode is not None:
-                    raise AssertionError(f"the desk ended without {text!r}:\n{self.shown}")
-                await asyncio.sleep(0.02)
+        end = asyncio.get_running_loop().time() + START
+        while (found := self.shown.find(text, self._read)) < 0:
+            assert self._process is not None
+            if self._process.returncode is not None or asyncio.get_running_loop().time() > end:
+                raise AssertionError(f"the desk did not show {text!r}:\n{self.shown}")
+            await asyncio.sleep(0.02)
         before, self._read = self.shown[self._read : found + len(text)], found + len(text)
         return before
 

@@ -13,6 +13,7 @@ from desk.keyboard import END, Typing
 from desk.words import COMMANDS, Words, command
 from languages import Languages
 from records.threads import Thread
+from services.files import About
 from services.handover_desk import Queued
 from services.handover_posts import Line
 
@@ -65,13 +66,23 @@ def test_the_list_is_numbered_through() -> None:
         ({**BY_SARA, "kind": "note", "text": "قبض"}, "۱۲:۳۵  (sara یادداشت: قبض)"),
         ({**BY_SARA, "kind": "closed", "text": "resolved"}, "۱۲:۳۵  (sara بست: حل شد)"),
         ({"kind": "closed", "text": "left"}, "۱۲:۳۵  (شخص بست: خودش تمام کرد)"),
-        ({"text": "", "file": b"f" * 16}, "۱۲:۳۵  شخص: [فایل]"),
-        ({"text": "عکس", "file": b"f" * 16}, "۱۲:۳۵  شخص: [فایل] عکس"),
         ({"kind": "something new", "author": "system", "text": ""}, "۱۲:۳۵  (سامانه something new)"),
     ],
 )  # fmt: skip
 def test_posts(changed: dict[str, object], shown: str) -> None:
     assert screen.line(FA, replace(LINE, **changed)) == shown  # type: ignore[arg-type]
+
+
+def test_files() -> None:
+    picture = screen.file(FA, 2, About("سه\u200cماه.png", "image/png", 120_499))
+    assert picture == "[فایل ۲: سه\u200cماه.png، تصویر، ۱۲۰ کیلوبایت]"
+    assert screen.file(FA, 1, About("a.ogg", "audio/ogg", 7)) == "[فایل ۱: a.ogg، صدا، ۱ کیلوبایت]"
+    assert screen.file(FA, 1, None) == "[فایلی که دیگر نیست]"
+    post = replace(LINE, text="این", file=b"f" * 16)
+    assert screen.line(FA, post, picture) == f"۱۲:۳۵  شخص: {picture} این"
+    assert screen.line(FA, replace(post, text=""), picture) == f"۱۲:۳۵  شخص: {picture}"
+    sent = replace(post, author="operator", operator="sara", text="سه\u200cماه.png")
+    assert screen.line(FA, sent, picture) == f"۱۲:۳۵  sara: {picture}"
 
 
 def test_what_people_write_cannot_command_the_terminal() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +29,8 @@ from dispatch.providers.bot.line import Line, Standings
 from dispatch.providers.bot.platforms import PLATFORMS
 from dispatch.providers.bot.request import Request, session
 from dispatch.providers.bot.telegram import BotApi
+from records.unit import Unavailable
+from records.vault import Unreadable
 from tests.bot.messenger import TOKEN, Messenger, messenger, refusal
 
 FAR = datetime(2030, 1, 1, tzinfo=UTC)
@@ -50,7 +53,8 @@ async def http() -> AsyncIterator[ClientSession]:
 async def api(chats: Messenger, http: ClientSession) -> Api:
     def made(platform: str = "telegram", proxy: str = "", url: str = "", **limits: float) -> BotApi:
         line = Line(platform, PLATFORMS[platform], TOKEN, Request(http, proxy), base_url=url or chats.url)
-        return BotApi(PLATFORMS[platform], {platform: line}, **{"rate": 0, "chat_rate": 0, **limits})
+        rates = {"rate": 0.0, "chat_rate": 0.0, **limits}
+        return BotApi(PLATFORMS[platform], {platform: line}, rate=rates["rate"], chat_rate=rates["chat_rate"])
 
     return made
 
@@ -314,3 +318,103 @@ async def test_the_way_goes_through_the_proxy(api: Api, chats: Messenger) -> Non
         one = api(proxy=f"http://127.0.0.1:{port}", url="http://tapi.bale.test/bot")
         assert await one.send_one(message()) == Accepted("7001:5")
     assert asked == [f"POST http://tapi.bale.test/bot{TOKEN}/sendMessage HTTP/1.1"]
+
+
+@dataclass
+class Attached:
+    name: str
+    type: str
+    content: bytes
+
+
+@pytest.fixture
+def filing(chats: Messenger, http: ClientSession) -> Callable[..., BotApi]:
+    """A bot with these files by their ids."""
+
+    def made(kept: dict[bytes, Any]) -> BotApi:
+        async def read(id: bytes) -> Attached:
+            found = kept[id]
+            if isinstance(found, Exception):
+                raise found
+            return Attached(*found)
+
+        line = Line("bale", PLATFORMS["bale"], TOKEN, Request(http), base_url=chats.url)
+        return BotApi(PLATFORMS["bale"], {"bale": line}, rate=0, chat_rate=0, files=read)
+
+    return made
+
+
+def of_file(id: str) -> Outgoing:
+    return message("نام", payload={"method": "sendFile", "file": id})
+
+
+async def test_files_go_as_what_they_are(filing: Callable[..., BotApi], chats: Messenger) -> None:
+    kept = {
+        b"\x01": ("عکس.jpg", "image/jpeg", b"j" * 70_000),
+        b"\x02": ('قرار"داد.pdf', "application/pdf", b"%PDF"),
+        b"\x03": ("big.png", "image/png", b"p" * (telegram.PHOTO_BYTES + 1)),
+    }
+    one = filing(kept)
+    assert [await one.send_one(of_file(id)) for id in ("01", "02", "03")] == [
+        Accepted("7001:1"),
+        Accepted("7001:2"),
+        Accepted("7001:3"),
+    ]
+    photo, bill, big = chats.bot.sent
+    assert (photo.method, photo.given["photo"]["name"]) == ("sendPhoto", "عکس.jpg")
+    assert photo.given["photo"]["content"] == b"j" * 70_000
+    assert (bill.method, bill.given["document"]["type"]) == ("sendDocument", "application/pdf")
+    assert bill.given["document"]["content"] == b"%PDF"
+    assert big.method == "sendDocument"
+    assert {sent.chat for sent in chats.bot.sent} == {"7001"}
+
+
+async def test_files_that_cannot_go(filing: Callable[..., BotApi], api: Api, chats: Messenger) -> None:
+    one = filing({b"\x01": Unreadable(), b"\x02": Unavailable("away")})
+    assert isinstance(await one.send_one(of_file("0f")), Rejected)
+    assert isinstance(await one.send_one(of_file("no id")), Rejected)
+    assert isinstance(await one.send_one(of_file("01")), Misconfigured)
+    later = await one.send_one(of_file("02"))
+    assert isinstance(later, Away)
+    assert not later.tried
+    assert isinstance(await api().send_one(of_file("01")), Rejected)
+    assert chats.bot.calls == []
+
+
+async def test_a_way_that_swallows_what_goes_into_it_is_left_alone(api: Api) -> None:
+    """Somebody takes connections and hangs up: a few find that out, and not everything that waits."""
+    taken = 0
+
+    async def hangs_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal taken
+        taken += 1
+        await reader.readuntil(b"}")
+        writer.close()
+
+    server = await asyncio.start_server(hangs_up, "127.0.0.1", 0)
+    async with server:
+        one = api(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/bot")
+        outcomes = [await one.send_one(message(to=str(chat))) for chat in range(20)]
+    assert [type(outcome) for outcome in outcomes] == [Ambiguous] * 3 + [Away] * 17
+    assert taken == telegram.SILENCE
+    assert all(not outcome.tried for outcome in outcomes[3:] if isinstance(outcome, Away))
+
+
+async def test_who_is_writing_is_shown_where_that_costs_nobody(api: Api, chats: Messenger) -> None:
+    one = api(chat_rate=1.0)
+    await one.show_typing("", "7001")
+    assert [(sent.method, sent.given) for sent in chats.bot.sent] == [
+        ("sendChatAction", {"chat_id": "7001", "action": "typing"})
+    ]
+    await one.show_typing("telegram-gone", "7001")
+    for _place in range(6):
+        one._bots["telegram"].pace.place("7001", 10)
+    await one.show_typing("", "7001")
+    assert len(chats.bot.sent) == 1, "a message needs the place more"
+    chats.fault = lambda method, given: refusal(429, "Too Many Requests: retry after 9", retry_after=9)
+    await one.show_typing("", "2")
+    assert isinstance(await one.send_one(message(to="2")), Throttled)
+    port = await chats.stop()
+    await one.show_typing("", "3")
+    await chats.start(port)
+    assert len(chats.bot.calls) == 2

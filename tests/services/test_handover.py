@@ -677,7 +677,7 @@ async def test_what_is_signalled(desk: Desk) -> None:
     assert since() == [], "a repetition is no news"
     found, _lines = await service.read(thread)
     service.typing(found)
-    assert since() == [(person.party, "typing")]
+    assert since() == [(person.party, "typing"), (thread, "writes")]
     await service.give_back(thread, operator="sara", note="", now=desk.now)
     assert since() == [(person.party, "away"), *news]
     await service.accept(thread, operator="sara", now=desk.now)

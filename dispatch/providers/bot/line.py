@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
+from typing import Protocol
 
 import msgspec
 import structlog
+from aiohttp import FormData
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from telegram import Bot
@@ -16,7 +19,22 @@ from dispatch.providers.bot.request import READ, Request
 
 log = structlog.get_logger(__name__)
 
+UPLOADED = 60.0  # Seconds within which a file is answered for.
+
 NOTHING = msgspec.Raw(b"null")
+
+
+class Attachment(Protocol):
+    """A file that goes with a message."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def type(self) -> str: ...
+
+    @property
+    def content(self) -> bytes: ...
 
 
 class _Parameters(msgspec.Struct):
@@ -85,14 +103,15 @@ class Line:
     async def ask(self, method: str, body: bytes, read: float = READ) -> Answer:
         """Calls a method with a JSON body. python-telegram-bot builds objects of each answer, which takes
         longer than all the rest of the call; here it stays bytes. Raises ``Unconnected`` and ``Broken``."""
-        status, content = await self.request.exchange(self.url(method), body, read)
-        try:
-            answer = _read(content)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return Answer(error_code=status or 500, description=f"HTTP {status} without an answer")
-        if not answer.ok and not answer.error_code:
-            answer.error_code = status
-        return answer
+        return _answer(*await self.request.exchange(self.url(method), body, read))
+
+    async def upload(self, method: str, fields: Mapping[str, str], field: str, file: Attachment) -> Answer:
+        """Calls a method with a file in a form. Raises the same."""
+        form = FormData(quote_fields=False)  # Names of files go as they are, in UTF-8.
+        for name, value in fields.items():
+            form.add_field(name, value)
+        form.add_field(field, BytesIO(file.content), filename=file.name, content_type=file.type)
+        return _answer(*await self.request.exchange(self.url(method), form, UPLOADED))
 
     def refuse(self) -> None:
         """The platform does not know the token (any more). Told once, until it knows it again."""
@@ -131,6 +150,16 @@ class Standings(Collector):
             refused.add_metric([line.route], float(line.refused))
             away.add_metric([line.route], float(line.away))
         yield from (refused, away)
+
+
+def _answer(status: int, content: bytes) -> Answer:
+    try:
+        answer = _read(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return Answer(error_code=status or 500, description=f"HTTP {status} without an answer")
+    if not answer.ok and not answer.error_code:
+        answer.error_code = status
+    return answer
 
 
 def _file_url(base_url: str, platform: Platform) -> str:

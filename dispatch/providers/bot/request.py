@@ -78,17 +78,18 @@ class Request(BaseRequest):
         return await self.exchange(url, body, read, method=method)
 
     async def exchange(
-        self, url: str | URL, body: bytes, read: float = READ, *, method: str = "POST"
+        self, url: str | URL, body: bytes | aiohttp.FormData, read: float = READ, *, method: str = "POST"
     ) -> tuple[int, bytes]:
-        """One request with a JSON body; the status and the body of its answer. ``read`` is in seconds from
-        the connection to the end of the answer. Raises ``Unconnected`` and ``Broken``."""
+        """One request with a JSON body, or a form; the status and the body of its answer. ``read`` is in
+        seconds from the connection to the end of the answer. Raises ``Unconnected`` and ``Broken``."""
+        headers = _JSON if isinstance(body, bytes) and body else None
         timeout = _PATIENCE if read == READ else aiohttp.ClientTimeout(total=CONNECT + read, connect=CONNECT)
         try:
             async with self._http.request(
                 method,
                 url,
                 data=body or None,
-                headers=_JSON if body else None,
+                headers=headers,
                 proxy=self._proxy,
                 timeout=timeout,
                 allow_redirects=False,

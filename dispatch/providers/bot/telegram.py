@@ -3,14 +3,15 @@ like it (``platforms.py``).
 
 What goes to one chat goes in order; chats do not wait for one another. A message's ``payload`` is the method
 and its parameters as JSON (``{"method": "sendMessage", "reply_markup": …}``); who is written to and what the
-words are stand in ``to`` and ``body``. Without a payload it is a plain message. The Bot API knows no key of
-ours: a message that may have gone, and is sent again, is there twice.
+words are stand in ``to`` and ``body``. ``{"method": "sendFile", "file": <id>}`` is a file of ours, as a photo
+where it can be one. Without a payload it is a plain message. The Bot API knows no key of ours: a message that
+may have gone, and is sent again, is there twice.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -30,11 +31,13 @@ from dispatch.errors import (
     Unsubscribed,
 )
 from dispatch.provider import Accepted, Outcome, Outgoing
-from dispatch.providers.bot.line import Answer, Line
+from dispatch.providers.bot.line import Answer, Attachment, Line
 from dispatch.providers.bot.pace import Pace
 from dispatch.providers.bot.platforms import MESSAGE_UNITS, Platform
 from dispatch.providers.bot.request import CONNECT, Broken, Unconnected
 from dispatch.providers.bot.splitting import split
+from records.unit import Unavailable
+from records.vault import Unreadable
 
 # Why a request was refused, by ``error_code``.
 ERRORS: Mapping[int, type[DispatchError]] = {
@@ -52,6 +55,10 @@ ERRORS: Mapping[int, type[DispatchError]] = {
 DONE_ALREADY = "message is not modified"
 
 SHOWN_WITHIN = 3.0  # Seconds after which it is no use to show that somebody was writing.
+# What the messenger takes as a photo (core.telegram.org/bots/api, sendPhoto).
+PHOTOS = ("image/jpeg", "image/png")
+PHOTO_BYTES = 10_000_000
+
 PATIENCE = 3.0  # Seconds that a message waits here for its place; for longer it goes back to the outbox.
 FLOOD = 3  # Chats told to wait at once, from which on it is the bot that is told.
 SILENCE = 3  # Requests without an answer one after another, from which on nobody is there.
@@ -92,14 +99,21 @@ class _Standing:
 
 class BotApi:
     """The bots of one platform, ``lines`` by route; the first of them sends what names no route. ``rate``
-    and ``chat_rate`` are messages a second, of each bot and to each of its chats (0: no limit)."""
+    and ``chat_rate`` are messages a second, of each bot and to each of its chats (0: no limit). ``files``
+    reads one of ours by its id; it raises ``LookupError`` where there is no such file."""
 
     batch = 100
     repeatable = False
     at_once = 256
 
     def __init__(
-        self, platform: Platform, lines: Mapping[str, Line], *, rate: float = 30.0, chat_rate: float = 1.0
+        self,
+        platform: Platform,
+        lines: Mapping[str, Line],
+        *,
+        rate: float = 30.0,
+        chat_rate: float = 1.0,
+        files: Callable[[bytes], Awaitable[Attachment]] | None = None,
     ) -> None:
         self.name = self.channel = platform.name
         self._platform = platform
@@ -108,6 +122,7 @@ class BotApi:
             route: _Standing(line, Pace(rate, chat_rate, clock=self._clock)) for route, line in lines.items()
         }
         self._first = next(iter(self._bots))
+        self._files = files
         self._begun: dict[bytes, int] = {}
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
@@ -135,7 +150,29 @@ class BotApi:
             method = str(request.pop("method", "sendMessage"))
         except msgspec.MsgspecError:
             return Rejected("the payload is not JSON")
+        if method == "sendFile":
+            return await self._send_file(bot, outgoing, str(request.get("file")))
         return await self._ask(bot, outgoing, method, request, outgoing.body)
+
+    async def _send_file(self, bot: _Standing, outgoing: Outgoing, file: str) -> Outcome:
+        """A file of ours; as a document where the messenger does not like it as a photo."""
+        if self._files is None:
+            return Rejected("this bot sends no files")
+        try:
+            attachment = await self._files(bytes.fromhex(file))
+        except (LookupError, ValueError):
+            return Rejected("there is no such file")
+        except Unreadable:
+            return Misconfigured("its key is not in the key ring")
+        except Unavailable:
+            wait = timedelta(seconds=AWAY[-1])
+            return Away("the records are away", retry_after=wait, tried=False)
+        photo = attachment.type in PHOTOS and len(attachment.content) <= PHOTO_BYTES
+        for kind in ("photo", "document") if photo else ("document",):
+            outcome = await self._ask(bot, outgoing, f"send{kind.title()}", {}, "", (kind, attachment))
+            if not isinstance(outcome, Rejected):
+                break
+        return outcome
 
     async def show_typing(self, route: str, chat: str) -> None:
         """Shows in a chat that somebody is writing, which the messenger does for five seconds. Never raises:
@@ -165,7 +202,13 @@ class BotApi:
         return outcome
 
     async def _ask(
-        self, bot: _Standing, outgoing: Outgoing, method: str, request: dict[str, Any], words: str
+        self,
+        bot: _Standing,
+        outgoing: Outgoing,
+        method: str,
+        request: dict[str, Any],
+        words: str,
+        attached: tuple[str, Attachment] | None = None,
     ) -> Outcome:
         chat = outgoing.to
         if (waits := self._waits(bot, chat)) is not None:
@@ -185,7 +228,10 @@ class BotApi:
             return Rejected("half of a character is in the text")
         tries = bot.trying = bot.failures > 0
         try:
-            answer = await bot.line.ask(method, body)
+            if attached is None:
+                answer = await bot.line.ask(method, body)
+            else:
+                answer = await bot.line.upload(method, {"chat_id": chat}, *attached)
         except Unconnected as error:
             return self._away(bot, str(error))
         except Broken as error:
