@@ -28,6 +28,8 @@ MEASUREMENTS = {
     "start": ("start of the process", 600),
     "mail": ("e-mail to npm smtp-server over kept connections", 300),
     "dispatch": ("messages claimed, sent and settled, at every depth of the queue", 3_600),
+    "vendors": ("SMS by HTTP to a vendor that answers after 50 ms, in batches", 900),
+    "api": ("messages taken over by the API, a hundred in a call", 600),
     "bots": ("turns of a bot by webhook, replies sent", 600),
     "webchat": ("turns of the web chat, and chats that are open and quiet", 900),
     "smpp": ("SMPP with npm smpp: one bind, and USSD over it", 600),
