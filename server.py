@@ -28,6 +28,7 @@ from aiohttp import ClientSession
 
 import charging
 import desk
+import jobbing
 import logs
 import outgoing
 import sandbox
@@ -289,6 +290,7 @@ def command_line() -> argparse.ArgumentParser:
     ended.add_argument("prefix", help="what stands between its second and third _")
     ended.set_defaults(run=submitting.revoke_key)
     outgoing.add_commands(commands)
+    jobbing.add_commands(commands)
     command("config", print_config, "Print every setting, where it comes from and what it means.")
     keys = commands.add_parser("keys", help="Rotate the keys that records are sealed with.")
     acts = keys.add_subparsers(dest="act", required=True, metavar="ACT")

@@ -26,7 +26,7 @@ from records.unit import Unavailable
 from services.accounts import Holder
 from services.business_templates import BadText, BusinessTemplates
 from services.jobs import Abandoned, Jobs, Progress, TooLarge, TooMany
-from services.submissions import OtherRequest
+from services.submissions import OtherRequest, Submissions
 
 UPLOADS = 8  # At once in one process.
 PAGE = 1_000  # Reasons that are read together for a file of them.
@@ -41,12 +41,14 @@ class JobDoor:
         self,
         *,
         jobs: Jobs,
+        submissions: Submissions,
         templates: BusinessTemplates,
         routes: Mapping[str, str],
         languages: Mapping[str, Language],
         clock: Callable[[], datetime],
     ) -> None:
         self._jobs = jobs
+        self._submissions = submissions
         self._templates = templates
         self._routes = routes
         self._languages = languages
@@ -69,6 +71,7 @@ class JobDoor:
                 answer, again = await self._jobs.finish(
                     holder,
                     upload,
+                    self._submissions,
                     lambda taken: self._shown(taken, language).model_dump_json(by_alias=True),
                     asked,
                     key,

@@ -17,7 +17,7 @@ import msgspec
 from sqlalchemy import Connection, delete, func, select, tuple_, update
 
 from records.database import Database
-from records.tables import job_batches, job_errors, job_messages, job_parts, jobs
+from records.tables import accounts, job_batches, job_errors, job_messages, job_parts, jobs
 from records.unit import Unit
 from records.vault import Vault
 
@@ -193,6 +193,19 @@ async def find(database: Database, account: bytes, sandbox: bool, id: bytes) -> 
     mine = (jobs.c.id == id, jobs.c.account == account, jobs.c.sandbox == sandbox)
     rows = await database.read(select(jobs).where(*mine))
     return Job(*rows[0]) if rows else None
+
+
+async def by_id(database: Database, id: bytes) -> Job | None:
+    """The job of this id, whosever it is."""
+    rows = await database.read(select(jobs).where(jobs.c.id == id))
+    return Job(*rows[0]) if rows else None
+
+
+async def recent(database: Database, most: int) -> Sequence[tuple[str, Job]]:
+    """The newest jobs of all accounts, each with the account's name."""
+    whose = select(accounts.c.name, jobs).join(accounts, accounts.c.id == jobs.c.account)
+    rows = await database.read(whose.order_by(jobs.c.id.desc()).limit(most))
+    return [(row[0], Job(*row[1:])) for row in rows]
 
 
 async def page(

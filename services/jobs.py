@@ -128,14 +128,12 @@ class Jobs:
         database: Database,
         committer: Committer,
         vault: Vault,
-        submissions: Submissions,
         most: int,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._committer = committer
         self._vault = vault
-        self._submissions = submissions
         self._clock = clock
         self.most = most
 
@@ -153,6 +151,7 @@ class Jobs:
         self,
         holder: Holder,
         upload: Upload,
+        submissions: Submissions,
         respond: Callable[[Progress], str],
         asked: bytes,
         key: str | None,
@@ -170,7 +169,7 @@ class Jobs:
             return respond(taken)
 
         once = None if key is None else Once(key, b"job " + asked + upload.digest)
-        answer, again = await self._submissions.answered(holder, now, build, once)
+        answer, again = await submissions.answered(holder, now, build, once)
         if again:
             await self.give_up(upload)
         return answer, again
@@ -184,6 +183,16 @@ class Jobs:
         """The account's job. Raises ``Unavailable``, ``Unreadable``."""
         job = await jobs.find(self._database, holder.account, holder.sandbox, id)
         return None if job is None else await self._progress(job)
+
+    async def of_anybody(self, id: bytes) -> Progress | None:
+        """The job of this id, for those who look after all. Raises ``Unavailable``, ``Unreadable``."""
+        job = await jobs.by_id(self._database, id)
+        return None if job is None else await self._progress(job)
+
+    async def recent(self, most: int) -> Sequence[tuple[str, Progress]]:
+        """The newest jobs of all accounts, each with the account's name. Raises ``Unavailable``."""
+        found = await jobs.recent(self._database, most)
+        return [(name, await self._progress(job)) for name, job in found]
 
     async def page(self, holder: Holder, before: bytes | None, most: int) -> Sequence[Progress]:
         """The account's jobs, the newest first. Raises ``Unavailable``."""

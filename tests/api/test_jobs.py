@@ -8,6 +8,7 @@ import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,8 +21,8 @@ from records import jobs as records
 from records.outbox import content
 from records.tables import account_messages, job_messages, job_parts, jobs, outbox
 from submitting import routes
-from tests.api.conftest import Answer, Business
-from tests.running import within
+from tests.api.conftest import Answer, Business, opened
+from tests.running import command, within
 
 CSV = {"Content-Type": "text/csv"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -440,3 +441,20 @@ async def test_a_sandbox_key_and_other_accounts(anywhere: Business) -> None:
 def test_a_job_is_a_row_of_its_table() -> None:
     assert list(records.Job.__slots__) == [column.name for column in jobs.columns]
     assert job_messages.primary_key.columns.keys() == ["job", "batch", "message"]
+
+
+@within(60)
+async def test_whoever_looks_after_jobs(tmp_path: Path) -> None:
+    async with opened(tmp_path / "var") as business:
+        _status, made = await upload(business, rows_of(range(10)), text="{order}")
+
+    def said(*arguments: str) -> tuple[int, str]:
+        done = command("jobs", *arguments, folder=tmp_path)
+        return done.returncode, done.stdout or done.stderr.splitlines(keepends=True)[-1]
+
+    assert said("list") == (0, f"{said('show', made['id'])[1].rstrip()}  shop\n")
+    assert " paused: 0 rows, " in said("pause", made["id"])[1]
+    assert " cancelled: 0 rows, " in said("cancel", made["id"])[1]
+    assert said("resume", made["id"]) == (2, "server.py: a job that is cancelled cannot be told to resume\n")
+    other = "01a21023-10c6-729d-b607-c9b0a5c02cb9"
+    assert said("show", other) == (2, f"server.py: there is no job {other}\n")
