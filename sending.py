@@ -75,6 +75,7 @@ async def dispatching(home: House, smscs: Smscs | None = None) -> AsyncIterator[
             gate=permission(home),
             limits=Rates(routes.rates, shared, time.monotonic),
             at_once=AT_ONCE,
+            steady=time.monotonic,
         )
         home.committer.wake(outbox, home.wake, lambda row: row["channel"] not in TALKING)
         await stack.enter_async_context(talking(home, watch, charge))
@@ -110,6 +111,7 @@ async def talking(home: House, watch: Watcher, charge: Charger) -> AsyncIterator
         watch=watch,
         charge=charge,
         alone=home.settings.embedded,
+        steady=time.monotonic,
     )
     home.committer.wake(outbox, talks.wake, lambda row: row["channel"] in TALKING)
     running = asyncio.create_task(kept(talks.run))

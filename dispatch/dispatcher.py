@@ -26,6 +26,7 @@ from dispatch.provider import Lookup, Provider
 from dispatch.receipts import EVERY, Receipts
 from dispatch.rounds import Rounds
 from dispatch.routes import Routes, plain
+from dispatch.steadiness import Steadiness
 from dispatch.watching import Watcher, unwatched
 from records.claims import (
     CLASSES,
@@ -57,7 +58,7 @@ class Dispatcher:
     whoever queued a message in this process. ``watch`` is told each outcome (``sent``, ``delivered``, or the
     error's name) and how long after its due time; ``charge`` says what each message that went cost; ``gate``
     decides what may go and ``limits`` how much. ``at_once`` is how many batches of a lane are worked
-    together."""
+    together; ``steady`` counts seconds whatever is done to the clock."""
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Dispatcher:
         poll: float = POLL,
         learning: float = LEARNING,
         receipts: float = EVERY,
+        steady: Callable[[], float] | None = None,
     ) -> None:
         carriers = list(providers.values() if isinstance(providers, Mapping) else providers)
         self._database = database
@@ -100,6 +102,7 @@ class Dispatcher:
         self._clock = clock
         self._wake = wake
         self._lease = lease
+        self._steadiness = Steadiness(clock, steady, lease)
         # Of what dies with a process nobody knows what was handed over. Where that cannot be asked back, no
         # more is claimed than is handed over at once.
         once = [each.batch for each in carriers if not each.repeatable and not isinstance(each, Lookup)]
@@ -162,6 +165,7 @@ class Dispatcher:
                 most=self._batch,
                 busy=busy,
                 last=self._served,
+                lapsed_by=self._steadiness.lapsed_by(now),
             )
             if self._stopping.is_set():
                 self._doubtful.remove(lease)

@@ -20,6 +20,7 @@ from dispatch.errors import Ambiguous, Away, DispatchError, Misconfigured, Throt
 from dispatch.opening import opened
 from dispatch.provider import Accepted, Correspondent, Outcome, Outgoing
 from dispatch.settling import after, expired, lapsed, settlement
+from dispatch.steadiness import Steadiness
 from dispatch.watching import Watcher, unwatched
 from records.claims import Claimed, Settled, release, renew
 from records.correspondence import exchange, forsake, waits
@@ -44,7 +45,7 @@ log = structlog.get_logger(__name__)
 class Talking:
     """``providers`` by channel. ``wake`` is set by whoever queued a message in this process, and by nobody
     else waited for. ``watch`` is told each outcome and ``charge`` of each message that went, as the
-    dispatcher's are."""
+    dispatcher's are; ``steady`` is as there too."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Talking:
         lease: timedelta = LEASE,
         poll: float = POLL,
         alone: bool = False,
+        steady: Callable[[], float] | None = None,
     ) -> None:
         self._database = database
         self._vault = vault
@@ -68,6 +70,7 @@ class Talking:
         self._watch = watch
         self._charge = charge
         self._lease = lease
+        self._steadiness = Steadiness(clock, steady, lease)
         self._poll = poll
         self._alone = alone
         self._room = sum(provider.at_once for provider in providers.values())
@@ -117,15 +120,22 @@ class Talking:
             await release(self._database, self._doubtful[-1])
             self._doubtful.pop()
         now = self._clock()
+        lapsed_by = self._steadiness.lapsed_by(now)
         room = min(BATCH, self._room - sum(len(ids) for ids in self._held.values()))
-        if not self._done and (room <= 0 or not (sure or await waits(self._database, now))):
+        if not self._done and (room <= 0 or not (sure or await waits(self._database, now, lapsed_by))):
             return False
         lease, done = os.urandom(16), self._done
         self._done = []
         self._doubtful.append(lease)
         try:
             claimed, lost = await exchange(
-                self._database, done, now=now, lease=lease, until=now + self._lease, most=room
+                self._database,
+                done,
+                now=now,
+                lease=lease,
+                until=now + self._lease,
+                most=room,
+                lapsed_by=lapsed_by,
             )
         except BaseException:
             self._done = done + self._done  # What a provider said must not be forgotten.

@@ -63,14 +63,14 @@ WITH RECURSIVE senders (sender, due_at) AS (
    ORDER BY n.sender, n.due_at LIMIT 1))
 SELECT sender, due_at FROM senders LIMIT {{most}}"""  # noqa: S608  # Words of ours.
 
-_FREE = "o.due_at <= {now} AND (o.lease_until IS NULL OR o.lease_until < {now})"
+_FREE = "o.due_at <= {now} AND (o.lease_until IS NULL OR o.lease_until < {over})"
 
 _TAKE_SQLITE = f"""
 SELECT o.id, o.status, o.tracking, o.channel, o.class, o.sealed, o.attempts, o.due_at, o.expires_at, o.parts,
  o.sender, o.party
 FROM outbox AS o
 WHERE o.finished_at IS NULL AND o.sent_at IS NULL AND o.channel = ?1 AND o.class = ?2 AND o.sender = ?3
- AND {_FREE.format(now="?4")} ORDER BY o.due_at, o.id LIMIT ?5"""  # noqa: S608
+ AND {_FREE.format(now="?4", over="?6")} ORDER BY o.due_at, o.id LIMIT ?5"""  # noqa: S608
 _LEASE_SQLITE = """
 UPDATE outbox SET status = 'claimed', attempts = attempts + 1, lease_owner = ?, lease_until = ?
 WHERE id = ?"""
@@ -81,7 +81,7 @@ WITH due AS MATERIALIZED (
  SELECT d.id, d.status FROM unnest($1::bytea[]) AS s (sender), LATERAL (
   SELECT o.id, o.status FROM outbox AS o
   WHERE o.finished_at IS NULL AND o.sent_at IS NULL AND o.channel = $2 AND o.class = $3
-   AND o.sender = s.sender AND {_FREE.format(now="$4")}
+   AND o.sender = s.sender AND {_FREE.format(now="$4", over="$8")}
   ORDER BY o.due_at, o.id LIMIT $5 FOR UPDATE SKIP LOCKED) AS d)
 UPDATE outbox AS o SET status = 'claimed', attempts = o.attempts + 1, lease_owner = $6, lease_until = $7
 FROM due WHERE o.id = due.id
@@ -118,12 +118,14 @@ async def claim(
     most: int | Mapping[str, int],
     busy: Collection[Lane] = (),
     last: Mapping[Lane, bytes] | None = None,
+    lapsed_by: datetime | None = None,
 ) -> Sequence[Claimed]:
     """At most ``most`` due messages of each lane that is not ``busy`` (or so many by class), leased to
     ``lease``. Those of the first class first, and of each sender the oldest. ``last``: the sender served
-    last in each lane. Raises ``Unavailable``."""
+    last in each lane. ``lapsed_by``: when the leases of others must have ended, else ``now``. Raises
+    ``Unavailable``."""
     served = last or {}
-    at = microseconds(now)
+    at, over = microseconds(now), microseconds(lapsed_by or now)
 
     def look(connection: Connection) -> list[tuple[Lane, list[bytes]]]:
         lanes = [(row[0], row[1]) for row in connection.exec_driver_sql(_LANES)]
@@ -139,7 +141,9 @@ async def claim(
         claimed: list[Claimed] = []
         for lane, senders in lanes:
             room = most if isinstance(most, int) else most[lane[1]]
-            claimed += _fair(connection, database, lane, senders, room, (at, lease, microseconds(until)))
+            claimed += _fair(
+                connection, database, lane, senders, room, (at, over, lease, microseconds(until))
+            )
         return claimed
 
     return await database.transaction(take)
@@ -243,7 +247,7 @@ def _fair(
     lane: Lane,
     senders: Sequence[bytes],
     most: int,
-    lease: tuple[int, bytes, int],
+    lease: tuple[int, int, bytes, int],
 ) -> list[Claimed]:
     """An equal number of each sender's; what some do not use, the others share."""
     claimed: list[Claimed] = []
@@ -265,17 +269,19 @@ def _take(
     lane: Lane,
     senders: Sequence[bytes],
     each: int,
-    lease: tuple[int, bytes, int],
+    lease: tuple[int, int, bytes, int],
 ) -> list[Claimed]:
-    now, owner, until = lease
+    now, over, owner, until = lease
     if database.dialect == "postgresql":
-        rows = connection.exec_driver_sql(_TAKE_POSTGRESQL, (list(senders), *lane, now, each, owner, until))
+        rows = connection.exec_driver_sql(
+            _TAKE_POSTGRESQL, (list(senders), *lane, now, each, owner, until, over)
+        )
         claimed = [_claimed(row, row[6]) for row in rows]
     else:  # The transaction is the only writer.
         found = [
             row
             for sender in senders
-            for row in connection.exec_driver_sql(_TAKE_SQLITE, (*lane, sender, now, each))
+            for row in connection.exec_driver_sql(_TAKE_SQLITE, (*lane, sender, now, each, over))
         ]
         if found:
             connection.exec_driver_sql(_LEASE_SQLITE, [(owner, until, row[0]) for row in found])

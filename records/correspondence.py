@@ -32,27 +32,28 @@ _NAME = re.compile(r"\{(\w+)\}")  # A value's place in a statement.
 _ANY_DUE = """
 SELECT 1 FROM outbox AS o
 WHERE o.channel IN ('telegram', 'bale') AND o.finished_at IS NULL AND o.class = {klass} AND o.due_at <= {now}
- AND (o.lease_until IS NULL OR o.lease_until < {now}) AND o.status IN ('queued', 'claimed') LIMIT 1"""
+ AND (o.lease_until IS NULL OR o.lease_until < {over}) AND o.status IN ('queued', 'claimed') LIMIT 1"""
 
 _DUE = """
 SELECT o.id, o.tracking, o.channel, o.class, o.sealed, o.status, o.attempts, o.due_at, o.expires_at
 FROM outbox AS o
 WHERE o.channel IN ('telegram', 'bale') AND o.finished_at IS NULL AND o.class = {klass} AND o.due_at <= {now}
- AND (o.lease_until IS NULL OR o.lease_until < {now}) AND o.status IN ('queued', 'claimed')
+ AND (o.lease_until IS NULL OR o.lease_until < {over}) AND o.status IN ('queued', 'claimed')
  AND NOT EXISTS (SELECT 1 FROM outbox AS e
   WHERE e.channel IN ('telegram', 'bale') AND e.finished_at IS NULL AND e.party = o.party AND e.id < o.id
   AND e.channel = o.channel AND e.route = o.route AND e.class = o.class
-  AND (e.due_at > o.due_at OR e.lease_until >= {now}))
+  AND (e.due_at > o.due_at OR e.lease_until >= {over}))
 ORDER BY o.due_at, o.id LIMIT {most}"""
 
 
-async def waits(database: Database, now: datetime) -> bool:
-    """Whether a message may be due: a look that costs no transaction."""
-    at = microseconds(now)
+async def waits(database: Database, now: datetime, lapsed_by: datetime | None = None) -> bool:
+    """Whether a message may be due: a look that costs no transaction. ``lapsed_by``: when the leases of
+    others must have ended, else ``now``."""
+    at, over = microseconds(now), microseconds(lapsed_by or now)
 
     def look(connection: Connection) -> bool:
         return any(
-            connection.exec_driver_sql(*_written(_ANY_DUE, database, klass=klass, now=at)).first()
+            connection.exec_driver_sql(*_written(_ANY_DUE, database, klass=klass, now=at, over=over)).first()
             for klass in CLASSES
         )
 
@@ -68,29 +69,42 @@ WHERE channel IN ('telegram', 'bale') AND finished_at IS NULL AND status = 'clai
 
 
 async def exchange(
-    database: Database, done: Sequence[Done], *, now: datetime, lease: bytes, until: datetime, most: int
+    database: Database,
+    done: Sequence[Done],
+    *,
+    now: datetime,
+    lease: bytes,
+    until: datetime,
+    most: int,
+    lapsed_by: datetime | None = None,
 ) -> tuple[Sequence[Claimed], int]:
     """Settles what is done, and claims at most ``most`` messages, the oldest of the first class first, under
     ``lease``. The claimed messages, and how many of the settled ones were no longer leased to us. Raises
     ``Unavailable``."""
-    at = microseconds(now)
+    at, over = microseconds(now), microseconds(lapsed_by or now)
 
     def write(connection: Connection) -> tuple[list[Claimed], int]:
         lost = settlement.write(connection, database, done, now) if done else ()
-        return _claim(connection, database, at, lease, until, most) if most > 0 else [], len(lost)
+        return _claim(connection, database, (at, over), lease, until, most) if most > 0 else [], len(lost)
 
     return await database.transaction(write)
 
 
 def _claim(
-    connection: Connection, database: Database, now: int, lease: bytes, until: datetime, most: int
+    connection: Connection,
+    database: Database,
+    times: tuple[int, int],
+    lease: bytes,
+    until: datetime,
+    most: int,
 ) -> list[Claimed]:
     if database.dialect == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock($1)", (_ONE_CLAIMS,))
     claimed: list[Claimed] = []
+    now, over = times
     for klass in CLASSES:
         if len(claimed) < most:
-            statement = _written(_DUE, database, klass=klass, now=now, most=most - len(claimed))
+            statement = _written(_DUE, database, klass=klass, now=now, over=over, most=most - len(claimed))
             claimed += [_claimed(row) for row in connection.exec_driver_sql(*statement)]
     if claimed:
         ids = [each.id for each in claimed]

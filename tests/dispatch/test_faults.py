@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,7 +37,12 @@ class WallClock(Clock):
         return datetime.now(UTC)
 
 
-def dispatcher(outbox: Outbox, *providers: Carrier, routes: Routes | None = None) -> Dispatcher:
+def dispatcher(
+    outbox: Outbox,
+    *providers: Carrier,
+    routes: Routes | None = None,
+    steady: Callable[[], float] | None = None,
+) -> Dispatcher:
     return Dispatcher(
         outbox.database,
         outbox.vault,
@@ -47,6 +53,7 @@ def dispatcher(outbox: Outbox, *providers: Carrier, routes: Routes | None = None
         poll=0.02,
         lease=timedelta(seconds=1),
         batch=20,
+        steady=steady,
     )
 
 
@@ -109,6 +116,42 @@ async def test_a_clock_that_jumps_sends_nothing_twice(outbox: Outbox, jump: floa
     working.stop()
     await running
     assert Counter(carrier.handed) == {f"{number}": 1 for number in range(60)}
+    assert {await outbox.status(each) for each in trackings} == {"sent"}
+
+
+async def rest_went(outbox: Outbox, carriers: Sequence[Carrier], trackings: list[str]) -> bool:
+    """Whether the second has sent all that the first does not hold."""
+    sent = [each for each in trackings if await outbox.status(each) == "sent"]
+    return bool(carriers[1].handed) and len(sent) + len(carriers[0].handed) == len(trackings)
+
+
+@pytest.mark.parametrize("jump", [-3_600, 3_600])
+async def test_a_clock_that_jumps_lets_nobody_take_over_what_another_sends(
+    outbox: Outbox, jump: float
+) -> None:
+    """Neither codes nor advertisements; and what is given up is taken over as ever."""
+    trackings = [
+        await outbox.add(f"{number}", minutes=600, klass=("service", "bulk")[number % 2])
+        for number in range(60)
+    ]
+    carriers = [Carrier(), Carrier()]
+    working = [dispatcher(outbox, each, steady=time.monotonic) for each in carriers]
+    carriers[0].open.clear()
+    running = [asyncio.create_task(working[0].run())]
+    await carriers[0].entered.wait()
+    running.append(asyncio.create_task(working[1].run()))
+    await until(lambda: rest_went(outbox, carriers, trackings))
+    outbox.clock.forward(jump)
+    await asyncio.sleep(0.7)  # Both have looked, and the one has renewed its leases.
+    carriers[0].open.set()
+    if jump < 0:
+        outbox.clock.forward(-jump)
+    await until(lambda: all_final(outbox, trackings))
+    for one in working:
+        one.stop()
+    await asyncio.gather(*running)
+    handed = Counter(carriers[0].handed + carriers[1].handed)
+    assert handed == {f"{number}": 1 for number in range(60)}
     assert {await outbox.status(each) for each in trackings} == {"sent"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -53,6 +54,7 @@ async def talking(
     wake: asyncio.Event | None = None,
     poll: float = 0.02,
     lease: float = 60.0,
+    steady: Callable[[], float] | None = None,
 ) -> AsyncIterator[Talking]:
     talks = Talking(
         outbox.database,
@@ -62,6 +64,7 @@ async def talking(
         wake=wake or asyncio.Event(),
         poll=poll,
         lease=timedelta(seconds=lease),
+        steady=steady,
     )
     running = asyncio.create_task(talks.run())
     try:
@@ -304,6 +307,33 @@ async def test_a_lease_is_renewed_while_its_message_is_under_way(outbox: Outbox,
             await until(renewed)
         gate.set()
         assert await closed(outbox, tracking) == ["sent"]
+
+
+@pytest.mark.parametrize("jump", [-3_600, 3_600])
+async def test_a_clock_that_jumps_sends_nothing_twice(outbox: Outbox, jump: float) -> None:
+    """What is under way stays ours, and its order stays as it was."""
+    gate = asyncio.Event()
+
+    async def stuck(outgoing: Outgoing) -> Outcome:
+        await gate.wait()
+        return Accepted()
+
+    trackings = [
+        await outbox.add(f"{place}", channel="telegram", to=f"{person}", minutes=600)
+        for place in range(4)
+        for person in range(5)
+    ]
+    correspondent = Correspondent(stuck)
+    one = talking(outbox, correspondent, lease=0.3, steady=time.monotonic)
+    async with one, talking(outbox, correspondent, lease=0.3, steady=time.monotonic):
+        await until(lambda: _handed(correspondent, "4"))
+        outbox.clock.forward(jump)
+        await asyncio.sleep(0.3)  # The leases of before are over, or far ahead; they are renewed.
+        gate.set()
+        if jump < 0:
+            outbox.clock.forward(-jump)
+        assert await closed(outbox, *trackings) == ["sent"] * 20
+    assert all(correspondent.handed[f"{person}"] == list("0123") for person in range(5))
 
 
 async def test_what_was_settled_too_late_is_not_sent_twice(outbox: Outbox, database: Database) -> None:
