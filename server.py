@@ -30,6 +30,7 @@ import charging
 import desk
 import jobbing
 import logs
+import mailing
 import outgoing
 import sandbox
 import settings as environment
@@ -290,6 +291,10 @@ def command_line() -> argparse.ArgumentParser:
     ended.add_argument("prefix", help="what stands between its second and third _")
     ended.set_defaults(run=submitting.revoke_key)
     outgoing.add_commands(commands)
+    returned = command("bounces", mailing.take_bounces, "Take a mail that came back, piped in.")
+    returned.add_argument(
+        "--maildir", type=Path, help="a folder with new/, all mails of which are taken instead"
+    )
     jobbing.add_commands(commands)
     command("config", print_config, "Print every setting, where it comes from and what it means.")
     keys = commands.add_parser("keys", help="Rotate the keys that records are sealed with.")

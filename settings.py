@@ -354,6 +354,9 @@ class Settings:
         "", kinds.url("smtp", "smtps"), "mail server, smtp://user:password@host:587", secret=True
     )
     mail_from: str = setting("", kinds.text, "sender of e-mail")
+    mail_returns: str = setting(
+        "", kinds.text, "address that mails come back to which did not arrive; that of MAIL_FROM without it"
+    )
     dkim_key_file: Path | None = setting(
         None, Path, "private key (PEM, RSA or Ed25519) that signs e-mail for the domain of MAIL_FROM"
     )

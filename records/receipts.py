@@ -189,6 +189,45 @@ async def arrived(
     return await database.transaction(write)
 
 
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail of ours that somebody tells of."""
+
+    id: bytes
+    status: str
+    provider: str
+    party: bytes
+    sealed: bytes
+
+
+async def mailed(database: Database, id: bytes, tracking: str) -> Mail | None:
+    """The mail that went with this id and this tracking number."""
+    rows = await database.read(
+        select(outbox.c.id, outbox.c.status, outbox.c.provider, outbox.c.party, outbox.c.sealed).where(
+            outbox.c.id == id,
+            outbox.c.tracking == tracking,
+            outbox.c.channel == "email",
+            outbox.c.sent_at.is_not(None),
+        )
+    )
+    return Mail(*rows[0]) if rows else None
+
+
+async def bounced(
+    database: Database, mail: Mail, detail: str, suppression: suppressions.Suppression | None, now: datetime
+) -> None:
+    """Somebody on the way gave up on a mail, in these words; its address is suppressed as said."""
+
+    def write(connection: Connection) -> None:
+        said = Told("", "failed", detail)
+        told = [(_Message(mail.id, mail.status, False), said)]
+        _apply(connection, database, mail.provider or "none", told, now)
+        if suppression is not None:
+            suppressions.write(connection, database, [suppression])
+
+    await database.transaction(write)
+
+
 async def match_orphans(database: Database, now: datetime, after: bytes = b"") -> tuple[int, bytes]:
     """Gives orphans whose message is known by now to it, beginning behind the orphan ``after``, and forgets
     those that are too old. How many were matched, and the last that was looked at, b"" at the end."""

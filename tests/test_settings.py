@@ -106,6 +106,7 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "EMAIL_PROVIDER": ("smtp", "smtp"),
     "SMTP_URL": ("smtps://u:p@mail:465",) * 2,
     "MAIL_FROM": ("Chapar <noreply@example.ir>",) * 2,
+    "MAIL_RETURNS": ("bounces@example.ir",) * 2,
     "DKIM_KEY_FILE": ("/run/secrets/dkim.pem", Path("/run/secrets/dkim.pem")),
     "DKIM_SELECTOR": ("mail2026",) * 2,
     "PUSH_PROVIDER": ("fcm", ("fcm",)),

@@ -114,6 +114,19 @@ async def sent(smtp: Smtp, *batch: Outgoing) -> list[Outcome]:
     return list(await smtp.send(batch))
 
 
+async def test_what_does_not_arrive_comes_back_elsewhere() -> None:
+    mailbox = Mailbox()
+    async with serving(mailbox) as port:
+        url = f"smtp://127.0.0.1:{port}"
+        smtp = Smtp(url, "noreply@example.ir", clock=lambda: NOW, returns="bounces@example.ir")
+        await smtp.send([outgoing()])
+        await smtp.close()
+    (letter,) = mailbox.letters
+    assert letter.mail_from == "bounces@example.ir"
+    assert isinstance(letter.content, bytes)
+    assert message_from_bytes(letter.content, policy=policy.default)["From"] == "noreply@example.ir"
+
+
 async def test_a_letter_arrives() -> None:
     mailbox = Mailbox()
     async with serving(mailbox) as port, client(f"smtp://127.0.0.1:{port}") as smtp:

@@ -56,7 +56,8 @@ class Smtp:
     is a password; not on this machine, unless ``trust`` is given) or ``smtps://user:password@host:465``.
     ``sender`` is what stands in From, ``Chapar <noreply@example.ir>``. ``signer`` signs each mail;
     ``unsubscribe`` gives the URL that ends such mails, "" for those that have none. ``trust`` replaces the
-    system's certificate authorities."""
+    system's certificate authorities; ``returns`` is where mails come back to that did not arrive, that of
+    ``sender`` without it."""
 
     name = "smtp"
     channel = "email"
@@ -72,6 +73,7 @@ class Smtp:
         signer: Signer | None = None,
         unsubscribe: Callable[[Outgoing], str] = lambda outgoing: "",
         trust: ssl.SSLContext | None = None,
+        returns: str = "",
         connections: int = CONNECTIONS,
         seconds: float = SECONDS,
     ) -> None:
@@ -85,6 +87,7 @@ class Smtp:
         name, spec = parseaddr(sender)
         plain = address(spec)
         self._sender = Address(name, plain.username, plain.domain)
+        self._returns = returns or self._sender.addr_spec
         self._clock = clock
         self._signer = signer
         self._unsubscribe = unsubscribe
@@ -150,7 +153,7 @@ class Smtp:
         """One message over ``client``, which is kept afterwards if it is still good."""
         stage: Stage = "sender"
         try:
-            await client.mail(self._sender.addr_spec)
+            await client.mail(self._returns)
             stage = "recipient"
             await client.rcpt(recipient)
             stage = "content"
