@@ -1,21 +1,31 @@
-"""SMPP with npm ``smpp`` on loopback: what one bind submits, and turns of USSD over SMPP through the product.
-The SMSC and its subscribers are on one processor, the client or the product on the other."""
+"""SMPP with npm ``smpp`` on loopback: what one bind submits, alone and with all that a message goes through
+(claimed from the outbox, submitted, settled), and turns of USSD over SMPP through the product. The SMSC, its
+subscribers and the database are on one processor, the client or the product on the other."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import uvloop
+
+from bench.dispatch import fill_postgresql, fill_sqlite
 from bench.figures import Effort, Figure
 from bench.machine import OTHERS, PRODUCT, Watch, cpu_seconds, on
 from bench.product import COMPLAINT, FILED, ROOT, Broken, product
+from bench.stores import postgresql
+from records import migrate
+from records.keyring import Keyring
+from records.vault import Vault
 from tests import npm
 
 SCRIPT = Path(__file__).with_name("smsc.js")
@@ -23,6 +33,7 @@ PACKAGE = "smpp@0.5.1"
 WINDOW = 50
 DELAY = 0.05  # Seconds that an answer takes, where the window is the bound.
 PHONES = 64
+MOST = 16_000  # Messages a second that the outbox is filled for: nobody is to wait for more.
 
 
 @dataclass
@@ -64,15 +75,46 @@ def smsc(**plan: Any) -> Iterator[Smsc]:
 def measure(effort: Effort) -> Iterator[Figure]:
     yield from _submits(effort, "one bind, window 50", 0.0)
     yield from _submits(effort, "window 50, answers after 50 ms", DELAY)
+    keys = Keyring.new().text()
+    vault = Vault(Keyring.parse(keys, "keys"))
+    messages = int(MOST * effort.seconds * 1.5)
+    with TemporaryDirectory(prefix="chapar-bench-smpp-") as folder:
+        path = Path(folder) / "chapar.sqlite3"
+        url = f"sqlite:///{path}"
+        uvloop.run(migrate.upgrade(url))
+        yield from _path(
+            effort, "SQLite", url, keys, lambda first: fill_sqlite(path, vault, first, first + messages)
+        )
+    with postgresql() as store:
+        url = store.create("smpp")
+        uvloop.run(migrate.upgrade(url))
+        yield from _path(
+            effort, "PostgreSQL", url, keys,
+            lambda first: uvloop.run(fill_postgresql(url, vault, first, first + messages)),
+        )  # fmt: skip
     yield from _turns(effort)
 
 
-def _submits(effort: Effort, name: str, delay: float) -> Iterator[Figure]:
+def _path(effort: Effort, store: str, url: str, keys: str, fill: Callable[[int], None]) -> Iterator[Figure]:
+    """The whole path. There is always more in the outbox than goes, and what is left is enough for answers
+    that take their time."""
+    numbers = count(step=int(MOST * effort.seconds * 1.5))
+    where: dict[str, Any] = {"url": url, "keys": keys}
+    yield from _submits(
+        effort, f"outbox to settled, {store}, window 50", 0.0, lambda: fill(next(numbers)), **where
+    )
+    yield from _submits(effort, f"outbox to settled, {store}, answers after 50 ms", DELAY, **where)
+
+
+def _submits(
+    effort: Effort, name: str, delay: float, before: Callable[[], None] = lambda: None, **where: Any
+) -> Iterator[Figure]:
     runs, foreign = [], []
     for _round in range(effort.rounds):
+        before()
         with smsc(delay=delay * 1_000) as server:
             watch = Watch([server.process.pid])
-            order = {"port": server.port, "window": WINDOW, "seconds": effort.seconds}
+            order = {"port": server.port, "window": WINDOW, "seconds": effort.seconds, **where}
             with on(PRODUCT):
                 done = subprocess.run(
                     [sys.executable, "-m", "bench.submits", json.dumps(order)],

@@ -13,7 +13,6 @@ from dispatch.provider import (
     Outcome,
     Provider,
     Receipt,
-    ReceiptSource,
 )
 from dispatch.retry import Again, Stop, decide
 from records.claims import Claimed, Note, Settled
@@ -76,9 +75,9 @@ def settlement(
         if open_end and outcome.receipt == "none":
             outcome = replace(outcome, receipt="pending")
         first = FIRST_RECEIPT
-        # One that cannot be asked calls us; then we look only whether it did in time. (To ask for a protocol
-        # takes 25 µs, as long as all the rest here.)
-        if outcome.receipt == "pending" and not isinstance(provider, ReceiptSource):
+        # One that cannot be asked calls us; then we look only whether it did in time. (To ask whether it is a
+        # ReceiptSource takes 25 µs, as long as all the rest here.)
+        if outcome.receipt == "pending" and not hasattr(provider, "receipts"):
             first = receipt_within or RECEIPTS_FOR
         return _went(claimed, outcome, provider.name, now, cost, first)
     again = provider.repeatable or isinstance(provider, Lookup)

@@ -77,7 +77,10 @@ def decode_gsm7(data: bytes) -> str:
 
 def encode_ucs2(text: str) -> bytes:
     """UTF-16, big end first: UCS-2 and what lies beyond it. A lone surrogate becomes U+FFFD."""
-    return text.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "replace").encode("utf-16-be")
+    try:
+        return text.encode("utf-16-be")
+    except UnicodeEncodeError:
+        return text.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "replace").encode("utf-16-be")
 
 
 def decode_ucs2(data: bytes) -> str:

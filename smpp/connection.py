@@ -14,8 +14,9 @@ from smpp.backoff import Backoff
 from smpp.delivery import Delivery, Handler, Link
 from smpp.endpoint import BindKind, Endpoint, Timing
 from smpp.errors import PERMANENT, BindRefused, NoAnswer, NotBound, NotSent, Refused
-from smpp.pdu import Message
+from smpp.pdu import Message, Pdu
 from smpp.session import Session
+from smpp.session import message_id as session_message_id
 
 log = structlog.get_logger()
 
@@ -118,6 +119,25 @@ class Connection:
         ``NotSent`` nothing has gone by any session."""
         try:
             message_id = await self._submit(message, patience, first)
+        except Refused:
+            self.counts.refused += 1
+            raise
+        except NoAnswer:
+            self.counts.unanswered += 1
+            raise
+        self.counts.accepted += 1
+        return message_id
+
+    def post(self, message: Message) -> asyncio.Future[Pdu] | None:
+        """Sends a message by the session that has most room, where nothing has to be waited for, as
+        ``Session.post`` does; ``read`` is what its answer says."""
+        able = [session for session in self._sessions if session.can_submit]
+        return min(able, key=_load).post(message) if able else None
+
+    def read(self, answered: asyncio.Future[Pdu]) -> str:
+        """What became of a message that was posted, once that is known; errors as of ``submit``."""
+        try:
+            message_id = session_message_id(answered.result())
         except Refused:
             self.counts.refused += 1
             raise

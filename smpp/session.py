@@ -153,10 +153,19 @@ class Session(asyncio.Protocol):
             self._window.leave()
             raise
         self._write(HEADER.pack(HEADER.size + len(body), SUBMIT_SM, 0, sequence) + body)
-        pdu = await answer
-        if pdu.status != OK or pdu.command == GENERIC_NACK:
-            raise Refused(pdu.status or UNKNOWN)  # A nack without a status is no success.
-        return pdu.body.message_id if isinstance(pdu.body, MessageResult) else ""
+        return message_id(await answer)
+
+    def post(self, message: Message) -> asyncio.Future[Pdu] | None:
+        """Sends a message where nothing has to be waited for: the answer to come, for ``message_id``. None,
+        and nothing is sent, where ``submit`` would wait. Raises ``TooMuch``."""
+        if not self.can_submit or not self._writable.is_set():
+            return None
+        body = encode_body(message)
+        if not self._window.take():
+            return None
+        sequence, answer = self._window.ask(SUBMIT_SM)
+        self._write(HEADER.pack(HEADER.size + len(body), SUBMIT_SM, 0, sequence) + body)
+        return answer
 
     async def close(self) -> None:
         """Unbinds: no delivery is taken any more, those in hand are finished, then what was submitted is
@@ -338,3 +347,10 @@ class Session(asyncio.Protocol):
             self._transport.close()
             # A peer that takes no bytes would keep the socket open for ever.
             self._loop.call_later(_LINGER, self._transport.abort)
+
+
+def message_id(answer: Pdu) -> str:
+    """What the answer to a submit_sm says; ``Refused`` where it is a refusal."""
+    if answer.status != OK or answer.command == GENERIC_NACK:
+        raise Refused(answer.status or UNKNOWN)  # A nack without a status is no success.
+    return answer.body.message_id if isinstance(answer.body, MessageResult) else ""

@@ -34,13 +34,20 @@ class Window:
         """Requests that have a place or wait for one."""
         return self._inside + len(self._queue)
 
+    def take(self) -> bool:
+        """Takes a place where one is free; whether it did. Who got one calls ``ask`` before anything is
+        awaited, or ``leave``."""
+        if self._closed is not None or self._inside >= self.size or self._queue:
+            return False
+        self._inside += 1
+        self._idle.clear()
+        return True
+
     async def place(self) -> None:
-        """Waits for a place. Who got one calls ``ask`` before anything is awaited, or ``leave``."""
+        """Waits for a place, as of ``take``."""
         if self._closed is not None:
             raise NotSent(str(self._closed))
-        if self._inside < self.size and not self._queue:
-            self._inside += 1
-            self._idle.clear()
+        if self.take():
             return
         turn: asyncio.Future[None] = self._loop.create_future()
         self._queue.append(turn)

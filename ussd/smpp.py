@@ -52,8 +52,10 @@ def parse(
         unshown = UNSHOWN.get(receipt.state) if receipt else None
         return Departure(caller, unshown, raw) if unshown else None
     operation = _operation(message)
-    if operation == USSN_CONFIRM and operation not in vendor.answers:
-        return None  # What was pushed (``dispatch/providers/ussd/smpp.py``) has been shown.
+    if operation == USSN_CONFIRM and not message.short_message:
+        return (
+            None  # What was pushed (``dispatch/providers/ussd/smpp.py``) has been shown; nobody said a word.
+        )
     reason = vendor.ends.get(operation, "aborted" if ended else None)
     if reason is not None:
         return Departure(caller, reason, raw)

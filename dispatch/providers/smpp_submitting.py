@@ -7,9 +7,10 @@ Source: SMPP v3.4 §5.1.3 (statuses).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -25,7 +26,7 @@ from dispatch.errors import (
 )
 from smpp.connection import Connection
 from smpp.errors import QUEUE_FULL, STATUSES, Advice, BindRefused, NoAnswer, NotSent, Refused, TooMuch
-from smpp.pdu import Message
+from smpp.pdu import Message, Pdu
 
 # Why a submit was refused, by what its status advises (``smpp.errors.STATUSES``). What this SMSC will never
 # take another one may.
@@ -39,7 +40,9 @@ ERRORS: Mapping[Advice, type[DispatchError]] = {
 SLOWER = timedelta(seconds=1)  # Rates are counted by the second.
 FULL = timedelta(seconds=10)  # A queue that is full takes longer.
 UNBOUND = timedelta(seconds=2)  # How soon a bind that is lost is looked for again.
-PATIENCE = 2.0  # Seconds that a batch waits for a bind.
+PATIENCE = 2.0  # Seconds that a bind is waited for.
+
+Answer = str | DispatchError
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +54,21 @@ class _Rest:
     until: float
     error: type[DispatchError]
     why: str
+
+
+class _Countdown:
+    """``all`` is done once ``one`` was called so many times."""
+
+    def __init__(self, left: int) -> None:
+        self.all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._left = left
+        if not left:
+            self.all.set_result(None)
+
+    def one(self) -> None:
+        self._left -= 1
+        if not self._left and not self.all.done():
+            self.all.set_result(None)
 
 
 class Submitter:
@@ -66,27 +84,74 @@ class Submitter:
         """Why nothing can be submitted, for want of a bind."""
         return None if await self._connection.able(PATIENCE) else self._unbound()
 
-    async def submit(self, message: Message) -> str | DispatchError:
+    async def submit(self, message: Message) -> Answer:
         """The SMSC's id of the message, or why it was not taken. Once the SMSC asked for fewer, or is gone,
         whatever else waits here is not submitted before that time is over."""
         async with self._places:
-            now = asyncio.get_running_loop().time()
-            if self._rest is not None:
-                if now < self._rest.until:
-                    wait = timedelta(seconds=self._rest.until - now)
-                    return self._rest.error(self._rest.why, retry_after=wait, tried=False)
-                self._rest = None
-            try:
-                return await self._connection.submit(message, 0.0)
-            except Refused as error:
-                return self._refused(error)
-            except NoAnswer as error:
-                return Ambiguous(str(error))
-            except NotSent:
-                unbound = self._unbound()
-                return self._resting(type(unbound), UNBOUND, unbound.detail)
-            except TooMuch as error:
-                return Rejected(str(error))
+            return self._left_alone() or await self._ask(message)
+
+    async def submit_all(self, messages: Sequence[Message]) -> Sequence[Answer]:
+        """The same of many, in their order and together. (A task for each takes as long as all the rest of a
+        submit.)"""
+        answers: list[Answer] = [""] * len(messages)
+        done = _Countdown(len(messages))
+        for place, message in enumerate(messages):
+            await self._places.acquire()
+            answer: Answer | None = self._left_alone()
+            if answer is None:
+                try:
+                    posted = self._connection.post(message)
+                    if posted is None:
+                        answer = await self._ask(message)
+                    else:
+                        posted.add_done_callback(partial(self._answered, answers, place, done))
+                        continue
+                except TooMuch as error:
+                    answer = Rejected(str(error))
+                except BaseException:
+                    self._places.release()
+                    raise
+            self._places.release()
+            answers[place] = answer
+            done.one()
+        await done.all
+        return answers
+
+    def _answered(
+        self, answers: list[Answer], place: int, done: _Countdown, posted: asyncio.Future[Pdu]
+    ) -> None:
+        self._places.release()
+        try:
+            answers[place] = self._connection.read(posted)
+        except Refused as error:
+            answers[place] = self._refused(error)
+        except NoAnswer as error:
+            answers[place] = Ambiguous(str(error))
+        done.one()
+
+    def _left_alone(self) -> DispatchError | None:
+        """Why nothing is submitted now."""
+        if self._rest is None:
+            return None
+        now = asyncio.get_running_loop().time()
+        if now < self._rest.until:
+            wait = timedelta(seconds=self._rest.until - now)
+            return self._rest.error(self._rest.why, retry_after=wait, tried=False)
+        self._rest = None
+        return None
+
+    async def _ask(self, message: Message) -> Answer:
+        try:
+            return await self._connection.submit(message, PATIENCE)
+        except Refused as error:
+            return self._refused(error)
+        except NoAnswer as error:
+            return Ambiguous(str(error))
+        except NotSent:
+            unbound = self._unbound()
+            return self._resting(type(unbound), UNBOUND, unbound.detail)
+        except TooMuch as error:
+            return Rejected(str(error))
 
     def _refused(self, error: Refused) -> DispatchError:
         kind = ERRORS[error.advice]

@@ -226,8 +226,9 @@ async def test_links_that_drop_in_mid_window(outbox: Outbox, center: Smsc) -> No
         assert len(set(texts)) == 40
         doubled = len(texts) - 40
         noted = [("attempt", "ambiguous") in await outbox.notes(each) for each in messages]
-        assert doubled == sum(noted), "each that may have gone twice is known"
-        assert at.shared.connection.counts.lost >= 3
+        assert doubled <= sum(noted), "each that may have gone twice is known"
+        assert sum(noted) <= 20, "and they are no more than were on their way"
+        assert at.shared.connection.counts.lost >= 2
 
 
 @within(60)

@@ -11,8 +11,8 @@ from smpp.backoff import Backoff
 from smpp.connection import Connection
 from smpp.delivery import Delivery
 from smpp.endpoint import Endpoint, Timing, read_url
-from smpp.errors import NotSent, Refused
-from smpp.pdu import Message
+from smpp.errors import NoAnswer, NotSent, Refused
+from smpp.pdu import Message, Pdu
 from tests.running import free_port, within
 from tests.smpp.smsc import smsc
 
@@ -140,6 +140,36 @@ async def test_a_refusal_is_the_callers() -> None:
             await connection.submit(HELLO)
         assert connection.counts.refused == 1
         assert server.of("submit")
+
+
+@within(60)
+async def test_what_is_posted_goes_without_a_wait_or_not_at_all() -> None:
+    async with (
+        smsc(delay=50, statuses=[0, 0x58]) as server,
+        Connection(at(server.port), ["transceiver"] * 2, window=1, timing=QUICK, backoff=soon) as connection,
+    ):
+        assert connection.post(HELLO) is None, "nothing is bound yet"
+        await connection.ready()
+        posted = [connection.post(HELLO) for _ in range(3)]
+        assert posted[2] is None, "both windows are full"
+        answers = [each for each in posted if each is not None]
+        await asyncio.wait(answers)
+        told = sorted(str(_read(connection, each)) for each in answers)
+        assert told == ["ESME_RTHROTTLED (0x58)", "id-1"]
+        assert (connection.counts.accepted, connection.counts.refused) == (1, 1)
+        lost = connection.post(HELLO)
+        assert lost is not None
+        await server.order("drop")
+        await asyncio.wait([lost])
+        assert isinstance(_read(connection, lost), NoAnswer)
+        assert (await server.count())["submits"] <= 3
+
+
+def _read(connection: Connection, answered: asyncio.Future[Pdu]) -> object:
+    try:
+        return connection.read(answered)
+    except (Refused, NoAnswer) as error:
+        return error
 
 
 @within(60)

@@ -107,6 +107,7 @@ def test_an_operation_without_a_meaning(name: str) -> None:
     else:
         with pytest.raises(Unknown):
             parse(strange, RAW, ROUTE, row, PEER)
+    assert parse(deliver(row, 19, ""), RAW, ROUTE, row, PEER) is None, "what was pushed has been shown"
 
 
 @rows

@@ -68,8 +68,8 @@ class Smpp:
         manner: Manner | None = None,
     ) -> None:
         self.name = name
-        # As many as are under way at once: of a process that is killed nobody knows what else had gone.
-        self.batch = connection.room
+        # Enough that the windows stay full; but of a process that is killed nobody knows what of it had gone.
+        self.batch = 2 * connection.room
         self._submitter = Submitter(name, connection)
         self._lines = lines
         self._clock = clock
@@ -80,14 +80,30 @@ class Smpp:
         missing = await self._submitter.missing()
         if missing is not None:
             return [missing] * len(batch)
-        return await asyncio.gather(*(self._send(each) for each in batch))
+        cut = [self._cut(each) for each in batch]
+        short = [place for place, (_coding, cuts) in enumerate(cut) if len(cuts) == 1]
+        long = [place for place, (_coding, cuts) in enumerate(cut) if len(cuts) > 1]
+        messages = [self._message(batch[place], cut[place][0], cut[place][1][0]) for place in short]
+        answers, rest = await asyncio.gather(
+            self._submitter.submit_all(messages),
+            asyncio.gather(*(self._send_parts(batch[place], *cut[place]) for place in long)),
+        )
+        outcomes: list[Outcome] = [Rejected("more parts than a message can have")] * len(batch)
+        for place, answer in zip(short, answers, strict=True):
+            outcomes[place] = answer if isinstance(answer, DispatchError) else self._accepted([answer])
+        for place, outcome in zip(long, rest, strict=True):
+            outcomes[place] = outcome
+        return outcomes
 
-    async def _send(self, outgoing: Outgoing) -> Outcome:
+    def _cut(self, outgoing: Outgoing) -> tuple[int, list[Cut]]:
+        """Its data_coding, and its short messages: none where there would be too many."""
         coding = GSM7 if is_gsm7(outgoing.body) else UCS2
         try:
-            cuts = split(outgoing.body, coding, names.serial(outgoing.id), self._manner.way)
-        except TooMuch as error:
-            return Rejected(str(error))
+            return coding, split(outgoing.body, coding, names.serial(outgoing.id), self._manner.way)
+        except TooMuch:
+            return coding, []
+
+    async def _send_parts(self, outgoing: Outgoing, coding: int, cuts: Sequence[Cut]) -> Outcome:
         taken = self._begun.pop(outgoing.id, [])
         for cut in cuts[len(taken) :]:
             answer = await self._submitter.submit(self._message(outgoing, coding, cut))
@@ -97,10 +113,15 @@ class Smpp:
                     if len(self._begun) > BEGUN:
                         self._begun.popitem(last=False)
                 return answer
-            taken.append(normal_id(answer, self._manner.ids))
-        told = self._manner.receipts and all(taken)
-        parts = tuple(taken) if told and len(taken) > 1 else ()
-        return Accepted(taken[0], "pending" if told else "none", parts=parts)
+            taken.append(answer)
+        return self._accepted(taken)
+
+    def _accepted(self, ids: Sequence[str]) -> Accepted:
+        """What an SMSC took in so many parts. Without their ids nobody can tell what receipts are of."""
+        called = [normal_id(each, self._manner.ids) for each in ids]
+        told = self._manner.receipts and all(called)
+        parts = tuple(called) if told and len(called) > 1 else ()
+        return Accepted(called[0], "pending" if told else "none", parts=parts)
 
     def _message(self, outgoing: Outgoing, coding: int, cut: Cut) -> Message:
         manner = self._manner

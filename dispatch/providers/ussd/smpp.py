@@ -8,7 +8,6 @@ Source: SMPP v3.4 §4.4.1 (submit_sm), §5.3.2.43 (its_session_info), §5.3.2.44
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -47,7 +46,7 @@ class SmppPush:
     repeatable = False
 
     def __init__(self, connection: Connection, source: str, style: Style) -> None:
-        self.batch = connection.room
+        self.batch = 2 * connection.room
         self._submitter = Submitter(self.name, connection)
         self._source = source
         self._style = style
@@ -56,13 +55,10 @@ class SmppPush:
         missing = await self._submitter.missing()
         if missing is not None:
             return [missing] * len(batch)
-        return await asyncio.gather(*(self._push(each) for each in batch))
-
-    async def _push(self, outgoing: Outgoing) -> Outcome:
-        if not alphabet.fits(outgoing.body, USSD.septets, USSD.units):
-            return Unroutable("longer than a screen")
-        answer = await self._submitter.submit(self._message(outgoing))
-        return answer if isinstance(answer, DispatchError) else Accepted(answer)
+        fitting = [alphabet.fits(each.body, USSD.septets, USSD.units) for each in batch]
+        messages = [self._message(each) for each, fits in zip(batch, fitting, strict=True) if fits]
+        answers = iter(await self._submitter.submit_all(messages))
+        return [_outcome(next(answers)) if fits else Unroutable("longer than a screen") for fits in fitting]
 
     def _message(self, outgoing: Outgoing) -> Message:
         style = self._style
@@ -94,3 +90,7 @@ class SmppPush:
                 return ((tags.USER_MESSAGE_REFERENCE, name.to_bytes(2, "big")),)
             case _:
                 return ()
+
+
+def _outcome(answer: str | DispatchError) -> Outcome:
+    return answer if isinstance(answer, DispatchError) else Accepted(answer)
