@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
+from sqlalchemy import select
 
+from records import tables
 from services.handover_posts import ACCEPTED
 from tests.bot.messenger import Fault, Messenger, Person, Sent, messenger, refusal
-from tests.bot.serving import eventually, settings_of
+from tests.bot.serving import eventually, rows, settings_of
 from tests.bot.test_telegram_people import document, photo
 from tests.bot.visiting import Visitor
 from tests.desk.conftest import Operator, shown
@@ -126,6 +128,10 @@ async def test_files_both_ways(bot_service: Server, chats: Messenger, tmp_path: 
         ]
         files = [each.given.get("photo") or each.given["document"] for each in got]
         assert {file["name"]: file["content"] for file in files} == sent
+        # None of them is swept away as one that nobody wanted.
+        kept = await rows(bot_service, select(tables.files.c.session))
+        assert len(kept) == 5
+        assert all(row.session is not None for row in kept)
         assert "Traceback" not in bot_service.log.read_text()
         assert await operator.quit() == 0
 

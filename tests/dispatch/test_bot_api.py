@@ -129,6 +129,8 @@ async def test_a_long_text_goes_on_where_it_was(api: Api, chats: Messenger) -> N
         (403, "Forbidden: bot was blocked by the user", Unsubscribed),
         (403, "Forbidden: user is deactivated", Unsubscribed),
         (404, "Not Found", Misconfigured),
+        (404, "", Misconfigured),
+        (404, "no such group or user", Rejected),
         (413, "Request Entity Too Large", Rejected),
         (429, "Too Many Requests", Throttled),
         (500, "Internal Server Error", Ambiguous),
@@ -149,6 +151,20 @@ async def test_bale_says_slower_in_its_own_words(api: Api, chats: Messenger) -> 
     assert isinstance(await api("bale").send_one(message()), Throttled)
     chats.fault = lambda method, given: refusal(403, "Forbidden: bot was blocked by the user")
     assert isinstance(await api("bale").send_one(message()), Unsubscribed)
+
+
+async def test_a_chat_that_is_none_is_no_alarm(
+    api: Api, chats: Messenger, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Bale says 404 of a chat that it does not know, as Telegram does of a token."""
+    one = api("bale")
+    chats.fault = lambda method, given: refusal(404, "no such group or user")
+    assert isinstance(await one.send_one(message()), Rejected)
+    chats.fault = None
+    assert isinstance(await one.send_one(message(to="2")), Accepted)
+    chats.fault = lambda method, given: web.Response(status=404, text="nginx")
+    assert isinstance(await one.send_one(message()), Misconfigured)
+    assert "".join(capfd.readouterr()).count("bot token refused") == 1
 
 
 async def test_what_is_so_already_is_done(api: Api, chats: Messenger) -> None:
@@ -411,10 +427,14 @@ async def test_who_is_writing_is_shown_where_that_costs_nobody(api: Api, chats: 
         one._bots["telegram"].pace.place("7001", 10)
     await one.show_typing("", "7001")
     assert len(chats.bot.sent) == 1, "a message needs the place more"
+    chats.fault = lambda method, given: refusal(404, "Not Found") if method == "sendChatAction" else None
+    await one.show_typing("", "4")
+    assert isinstance(await one.send_one(message(to="4")), Accepted), "this method alone is not known"
+    chats.bot.calls.clear()
     chats.fault = lambda method, given: refusal(429, "Too Many Requests: retry after 9", retry_after=9)
     await one.show_typing("", "2")
     assert isinstance(await one.send_one(message(to="2")), Throttled)
     port = await chats.stop()
     await one.show_typing("", "3")
     await chats.start(port)
-    assert len(chats.bot.calls) == 2
+    assert chats.bot.calls == ["sendChatAction"]

@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 
 UPLOADED = 60.0  # Seconds within which a file is answered for.
 
+NO_ANSWER = "HTTP {} without an answer"  # The description of what is none.
 NOTHING = msgspec.Raw(b"null")
 
 
@@ -156,7 +157,7 @@ def _answer(status: int, content: bytes) -> Answer:
     try:
         answer = _read(content)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return Answer(error_code=status or 500, description=f"HTTP {status} without an answer")
+        return Answer(error_code=status or 500, description=NO_ANSWER.format(status))
     if not answer.ok and not answer.error_code:
         answer.error_code = status
     return answer

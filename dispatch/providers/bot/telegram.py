@@ -31,7 +31,7 @@ from dispatch.errors import (
     Unsubscribed,
 )
 from dispatch.provider import Accepted, Outcome, Outgoing
-from dispatch.providers.bot.line import Answer, Attachment, Line
+from dispatch.providers.bot.line import NO_ANSWER, Answer, Attachment, Line
 from dispatch.providers.bot.pace import Pace
 from dispatch.providers.bot.platforms import MESSAGE_UNITS, Platform
 from dispatch.providers.bot.request import CONNECT, Broken, Unconnected
@@ -50,6 +50,9 @@ ERRORS: Mapping[int, type[DispatchError]] = {
     420: Throttled,  # FLOOD_WAIT, of older servers
     429: Throttled,
 }
+
+# What a 404 says that is about the token, or about the address of the Bot API: any other is about the chat.
+NO_TOKEN = ("", "not found", NO_ANSWER.format(404).casefold())
 
 # A request that asks for what is so already: done.
 DONE_ALREADY = "message is not modified"
@@ -185,7 +188,9 @@ class BotApi:
             answer = await bot.line.ask("sendChatAction", body, SHOWN_WITHIN)
         except TelegramError:
             return
-        self._outcome(bot, chat, answer)  # It may say that we are to wait.
+        # That it may be asked for less is all that counts: a messenger that does not know of this is well.
+        if not answer.ok and self._kind(answer) is Throttled:
+            self._slower(bot, chat, str(answer.error_code), answer.retry_after or RETRY)
 
     async def _say(self, bot: _Standing, outgoing: Outgoing) -> Outcome:
         """Plain words, in as many messages as they need. One that fails in between goes on where it was, as
@@ -279,9 +284,7 @@ class BotApi:
             except msgspec.MsgspecError:
                 return Accepted()  # ``True``, as most methods answer.
         detail = bot.line.without_token(f"{answer.error_code} {answer.description}")[:200]
-        error = ERRORS.get(answer.error_code)
-        if any(word in answer.description for word in self._platform.throttled):
-            error = Throttled
+        error = self._kind(answer)
         if error is None:
             known = 500 <= answer.error_code < 600
             if not known:
@@ -294,6 +297,14 @@ class BotApi:
             bot.line.refuse()
             return self._rest(bot, Misconfigured(detail), REFUSED)
         return error(detail)
+
+    def _kind(self, answer: Answer) -> type[DispatchError] | None:
+        """What a refusal is; None for one that is not known."""
+        if any(word in answer.description for word in self._platform.throttled):
+            return Throttled
+        if answer.error_code == 404 and answer.description.casefold() not in NO_TOKEN:
+            return Rejected  # Bale: "no such group or user".
+        return ERRORS.get(answer.error_code)
 
     def _slower(self, bot: _Standing, chat: str, detail: str, seconds: float) -> DispatchError:
         """A chat was told to wait, or the bot: the answer does not say which. Several chats are the bot."""
