@@ -12,6 +12,7 @@ from api.job_rows import check_of
 from api.jobs import JobDoor
 from house import House, Refused, cancel, house, kept, now
 from services.business_templates import BusinessTemplates
+from services.credit import Credit
 from services.job_feeder import Feeder
 from services.jobs import Jobs, Progress
 from services.submissions import Submissions
@@ -50,7 +51,12 @@ async def feeding(home: House, routes: Mapping[str, str]) -> AsyncIterator[None]
         database=home.database,
         committer=home.committer,
         vault=home.vault,
-        submissions=Submissions(database=home.database, committer=home.committer, vault=home.vault),
+        submissions=Submissions(
+            database=home.database,
+            committer=home.committer,
+            vault=home.vault,
+            credit=Credit(database=home.database, tariffs=home.services.tariffs),
+        ),
         tariffs=home.services.tariffs,
         check_of=check_of(routes, home.languages["en"]),
         clock=now,

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -14,6 +15,7 @@ from aiohttp import web
 import jobbing
 from api import doors
 from api.access import Guard
+from api.balance import Balance
 from api.costs import Costs
 from api.devices import DeviceDoor
 from api.kavenegar import Kavenegar
@@ -29,6 +31,7 @@ from records.unit import Unavailable
 from services.accounts import SCOPES, Accounts, BadAccount
 from services.business_codes import BusinessCodes
 from services.business_templates import BusinessTemplates
+from services.credit import Credit
 from services.devices import Devices
 from services.received import Inbound
 from services.submissions import Submissions
@@ -45,16 +48,18 @@ class Api:
     home: House
     accounts: Accounts
     submissions: Submissions
+    credit: Credit
     buckets: RedisBuckets | None
 
     @classmethod
     def of(cls, home: House) -> Api:
         database, committer, vault = home.database, home.committer, home.vault
-        url = home.settings.redis_url
+        url, credit = home.settings.redis_url, Credit(database=database, tariffs=home.services.tariffs)
         return cls(
             home,
             Accounts(database=database, committer=committer, vault=vault),
-            Submissions(database=database, committer=committer, vault=vault),
+            Submissions(database=database, committer=committer, vault=vault, credit=credit),
+            credit,
             RedisBuckets(url) if url else None,
         )
 
@@ -70,7 +75,7 @@ class Api:
             routes=routes(home),
             clock=now,
         )
-        codes = BusinessCodes(verification=home.services.verification, vault=home.vault)
+        codes = BusinessCodes(verification=home.services.verification, vault=home.vault, credit=self.credit)
         verifications = Verifications(codes=codes, committer=home.committer, clock=now)
         kept_texts = BusinessTemplates(
             database=home.database, committer=home.committer, plain=home.languages["en"]
@@ -88,6 +93,7 @@ class Api:
                 costs,
                 verifications,
                 webhooks(home),
+                Balance(credit=self.credit),
                 devices(home),
                 jobbing.door(home, self.submissions, kept_texts, routes(home)),
                 home.languages,
@@ -96,12 +102,15 @@ class Api:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        """Old answers are forgotten, until it is left."""
-        tidying = asyncio.create_task(kept(self._tidy))
+        """Old answers are forgotten and credits corrected, until it is left."""
+        tidying = [
+            asyncio.create_task(kept(self._tidy)),
+            asyncio.create_task(kept(partial(self.credit.follow, now))),
+        ]
         try:
             yield
         finally:
-            await cancel([tidying])
+            await cancel(tidying)
             if self.buckets is not None:
                 await self.buckets.close()
 
@@ -165,6 +174,13 @@ async def issue_key(settings: Settings, arguments: argparse.Namespace) -> int:
             rate=arguments.rate,
         )
     print(f"{token}\nThis is the only time that the key is shown.")
+    return 0
+
+
+async def add_credit(settings: Settings, arguments: argparse.Namespace) -> int:
+    async with house(settings) as home, said():
+        left = await Api.of(home).credit.add(arguments.name, arguments.rial, arguments.note, now())
+    print(f"{arguments.name} pays in advance, and has {left:,} rial left.")
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from api.access import Guard
+from api.balance import Balance
 from api.costs import Costs
 from api.devices import DeviceDoor
 from api.jobs import JobDoor
@@ -31,6 +32,7 @@ def application(
     costs: Costs,
     verifications: Verifications,
     webhooks: Webhooks,
+    balance: Balance,
     devices: DeviceDoor,
     jobs: JobDoor,
     languages: Mapping[str, Language],
@@ -51,6 +53,8 @@ def application(
         "confirmArrivals": messages.arrived,
         "registerDevice": devices.register,
         "forgetDevice": devices.forget,
+        "getBalance": balance.get,
+        "listCredit": balance.entries,
         "listWebhooks": webhooks.list,
         "createWebhook": webhooks.create,
         "getWebhook": webhooks.get,

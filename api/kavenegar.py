@@ -26,6 +26,7 @@ from engine.alphabet import parts
 from records.unit import Unavailable
 from services.accounts import Holder
 from services.business_templates import BusinessTemplates, Unfilled
+from services.credit import NotEnough
 from services.submissions import Draft, Once, OtherRequest, Submissions, Taken
 from services.tariff_file import line_of
 from services.verification import BadNumber, e164
@@ -56,6 +57,7 @@ SENDER = (412, "ارسال کننده نامعتبر است")
 LENGTH = (413, "پیام خالی است و یا طول پیام بیش از حد مجاز می‌باشد")
 MANY = (414, "حجم درخواست بیشتر از حد مجاز است")
 DATE = (417, "تاریخ ارسال اشتباه است و فرمت آن صحیح نمی‌باشد")
+CREDIT = (418, "اعتبار حساب شما کافی نمی‌باشد")
 TEMPLATE = (424, "الگوی مورد نظر پیدا نشد")
 TOKEN = (431, "ساختار کد صحیح نمی‌باشد")
 SIZES = (419, "طول آرایه متن و گیرنده و فرستنده هم اندازه نیست")
@@ -225,6 +227,8 @@ def told(handler: Handler) -> Handler:
             response = reply(None, *STATUSES.get(problem.kind, PARAMETERS))
             response.headers.update(problem.headers)
             return response
+        except NotEnough:
+            return reply(None, *CREDIT)
         except Unavailable as error:
             log.warning("request not done", reason=str(error))
             return reply(None, *STATUSES["away"])

@@ -363,6 +363,28 @@ class CodeChecked(Model):
     left: int | None = Field(description="Checks that are left, of a wrong one.")
 
 
+class Balance(Model):
+    prepaid: bool = Field(description="Whether you pay in advance; else there is no limit here.")
+    left: int | None = Field(description="Rial, without what is kept for messages under way.")
+
+
+class CreditEntry(Model):
+    """added: by us. reserved: what messages are expected to cost, when they are taken over. corrected: what
+    was kept for messages that are over, less what they did cost."""
+
+    id: UUID
+    at: AwareDatetime
+    kind: Literal["added", "reserved", "corrected"]
+    rial: int = Field(description="Below zero where it was taken.")
+    messages: int = Field(description="How many it is for.")
+    note: str
+
+
+class CreditPage(Model):
+    items: list[CreditEntry]
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
+
+
 class FieldError(Model):
     pointer: str = Field(description="A JSON Pointer into the body, or the name of a parameter.")
     code: str

@@ -45,6 +45,7 @@ OPERATIONS: tuple[Operation, ...] = (
         models.SendResponse,
         202,
         takes=models.SendRequest,
+        problems=("credit",),
         once=True,
     ),
     Operation(
@@ -150,7 +151,7 @@ OPERATIONS: tuple[Operation, ...] = (
         models.SendResponse,
         202,
         takes=models.TemplateSend,
-        problems=("not-found",),
+        problems=("not-found", "credit"),
         once=True,
     ),
     Operation(
@@ -328,6 +329,24 @@ OPERATIONS: tuple[Operation, ...] = (
         also=(jobs.CSV,),
     ),
     Operation(
+        "getBalance",
+        "GET",
+        "/v1/balance",
+        "read",
+        "What is left of what you have paid in advance.",
+        models.Balance,
+    ),
+    Operation(
+        "listCredit",
+        "GET",
+        "/v1/balance/entries",
+        "read",
+        "What moved it, the newest first.",
+        models.CreditPage,
+        query=models.PageQuery,
+        problems=("invalid",),
+    ),
+    Operation(
         "startVerification",
         "POST",
         "/v1/verifications",
@@ -336,7 +355,7 @@ OPERATIONS: tuple[Operation, ...] = (
         models.VerificationStarted,
         202,
         takes=models.VerificationRequest,
-        problems=("codes",),
+        problems=("codes", "credit"),
     ),
     Operation(
         "checkVerification",

@@ -19,6 +19,7 @@ from aiohttp import hdrs, web
 from engine.turn import Language
 from languages import _
 from records.unit import Unavailable
+from services.credit import NotEnough
 
 CONTENT_TYPE = "application/problem+json"
 TYPE = "urn:chapar:problem:"
@@ -31,6 +32,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "bad-header": (400, _("یک سرآیند درخواست درست نیست.")),
     "broken-body": (400, _("بدنه درخواست ناتمام رسید.")),
     "no-key": (401, _("کلید معتبر لازم است.")),
+    "credit": (402, _("اعتبار شما برای این کار کافی نیست.")),
     "not-allowed": (403, _("این کلید اجازه این کار را ندارد.")),
     "address": (403, _("این کلید از این نشانی پذیرفته نیست.")),
     "not-found": (404, _("چنین چیزی نیست.")),
@@ -160,6 +162,8 @@ def middleware(languages: Mapping[str, Language]) -> Any:
             kind = {404: "not-found", 405: "method", 413: "too-large"}.get(error.status, "defect")
             allowed = {"Allow": error.headers[hdrs.ALLOW]} if hdrs.ALLOW in error.headers else {}
             ended = Problem(kind, headers=allowed)
+        except NotEnough:
+            ended = Problem("credit")
         except Unavailable as error:
             log.warning("request not done", reason=str(error))
             ended = Problem("away", again=AWAY)

@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 
 from records.database import Database
 from records.jobs import CANCELLED, PAUSED, RUNNING, VALIDATING, Tally
+from records.statuses import changed
 from records.tables import job_batches, job_messages, jobs, outbox
 from records.unit import Unit
-from records.webhooks import changed
 
 HELD = "held"
 AT_ONCE = 500  # Messages of one statement.

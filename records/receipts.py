@@ -19,6 +19,7 @@ from records.database import Database
 from records.former import keep_names
 from records.ids import new_id
 from records.settlement import Note, Settled
+from records.statuses import changed
 from records.tables import (
     account_messages,
     attempts,
@@ -27,7 +28,6 @@ from records.tables import (
     outbox,
     receipt_orphans,
 )
-from records.webhooks import changed
 
 ORPHANS_FOR = timedelta(hours=72)
 MATCHED = 500  # Orphans that are looked at together.

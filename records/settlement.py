@@ -16,8 +16,8 @@ from sqlalchemy import Connection, select
 from records import orders, part_names
 from records.database import Database
 from records.ids import new_id
+from records.statuses import changed
 from records.tables import microseconds, outbox
-from records.webhooks import changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +132,9 @@ def write(connection: Connection, database: Database, done: Sequence[Done], now:
         found = connection.exec_driver_sql(_MINE_POSTGRESQL, _columns(rows))
         mine = {row[0] for row in found} if found.rowcount != len(rows) else None
     else:
-        touched = connection.exec_driver_sql(_MINE_SQLITE, rows).rowcount
-        mine = None if touched == len(rows) else _still_mine(connection, done)
+        mine = _settle_sqlite(connection, done, rows)
     lost = [] if mine is None else [settled.id for _lease, settled in done if settled.id not in mine]
-    if lost:
-        # A batch that outlived its lease and went all the same, found again in the queue: not twice.
-        late = [_values(lease, settled) for lease, settled in done if settled.sent_at is not None]
-        _run(connection, database, late, _LATE_SQLITE, _LATE_POSTGRESQL)
+    late = _late(connection, database, done) if lost else []
     if named := [(each.provider, (each.id, each.parts)) for _lease, each in done if each.parts]:
         part_names.keep(connection, database, named)
     note(connection, database, [settled for _lease, settled in done], now)
@@ -151,22 +147,28 @@ def write(connection: Connection, database: Database, done: Sequence[Done], now:
         [_letter(settled) for _lease, settled in done if settled.status == "failed"],
         now,
     )
-    told = [each.id for _lease, each in done if _news(each) and (mine is None or each.id in mine)]
-    if lost:
-        told += _went(connection, [each for _lease, each in done if each.sent_at and each.id in lost])
-    changed(connection, database, told, now)
+    ours = [each for _lease, each in done if mine is None or each.id in mine]
+    told = [*late, *(each.id for each in ours if _news(each))]
+    over = [each.id for each in ours if each.finished_at is not None and not _news(each)]
+    changed(connection, database, told, now, over)
     return lost
 
 
 def _news(settled: Settled) -> bool:
-    """Whether its status is another one than before: not of a message whose receipt is still awaited."""
-    return settled.finished_at is not None or settled.sent_at is not None
+    """Whether its status is another one than before: not of one that goes on waiting, for its turn or for its
+    receipt, or whose receipt never came."""
+    return settled.sent_at is not None or (settled.finished_at is not None and settled.status != "sent")
 
 
-def _went(connection: Connection, late: Sequence[Settled]) -> list[bytes]:
-    """Those that were found in the queue and are as we left them."""
-    at = {each.id: each.sent_at for each in late}
-    rows = connection.execute(select(outbox.c.id, outbox.c.sent_at).where(outbox.c.id.in_(at)))
+def _late(connection: Connection, database: Database, done: Sequence[Done]) -> list[bytes]:
+    """Settles what outlived its lease, went all the same, and is found again in the queue: not twice. Which
+    that was."""
+    went = [(lease, settled) for lease, settled in done if settled.sent_at is not None]
+    at = {settled.id: settled.sent_at for _lease, settled in went}
+    free = (outbox.c.id.in_(at), outbox.c.lease_owner.is_(None), outbox.c.status == "queued")
+    queued = connection.execute(select(outbox.c.id).where(*free).with_for_update()).scalars().all()
+    _run(connection, database, [_values(*each) for each in went], _LATE_SQLITE, _LATE_POSTGRESQL)
+    rows = connection.execute(select(outbox.c.id, outbox.c.sent_at).where(outbox.c.id.in_(queued)))
     return [id for id, sent_at in rows if sent_at == at[id]]
 
 
@@ -212,18 +214,21 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
     return tuple(list(column) for column in zip(*rows, strict=True))
 
 
-def _still_mine(connection: Connection, done: Sequence[Done]) -> set[bytes]:
-    """Those that were settled just now: nobody else writes meanwhile, so they are as we left them."""
-    found: set[bytes] = set()
-    for _lease, settled in done:
-        row = connection.exec_driver_sql(
-            "SELECT 1 FROM outbox WHERE id = ? AND status = ? AND due_at = ? AND attempts = ?"
-            " AND lease_owner IS NULL",
-            (settled.id, settled.status, microseconds(settled.due_at), settled.attempts),
-        ).first()
-        if row is not None:
-            found.add(settled.id)
-    return found
+def _settle_sqlite(
+    connection: Connection, done: Sequence[Done], rows: Sequence[tuple[Any, ...]]
+) -> set[bytes] | None:
+    """Settles those that are still leased. Which they are, None for all: the database tells only how many, so
+    where some are missing it is taken back, and done row by row."""
+    point = connection.begin_nested()
+    if connection.exec_driver_sql(_MINE_SQLITE, list(rows)).rowcount == len(rows):
+        point.commit()
+        return None
+    point.rollback()
+    mine: set[bytes] = set()
+    for (_lease, settled), row in zip(done, rows, strict=True):
+        if connection.exec_driver_sql(_MINE_SQLITE, row).rowcount:
+            mine.add(settled.id)
+    return mine
 
 
 def _letter(settled: Settled) -> tuple[bytes, str, str, str]:

@@ -24,6 +24,9 @@ from sqlalchemy import (
     text,
 )
 
+from records.credit_tables import credit_entries as credit_entries
+from records.credit_tables import credit_holds as credit_holds
+from records.credit_tables import credits as credits
 from records.job_tables import job_batches as job_batches
 from records.job_tables import job_errors as job_errors
 from records.job_tables import job_messages as job_messages

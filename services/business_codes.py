@@ -14,10 +14,12 @@ from typing import Literal
 
 import msgspec
 
+from records.outbox import content
 from records.tables import outbox
 from records.unit import Unit
 from records.vault import Unreadable, Vault
 from services.accounts import Holder
+from services.credit import Credit, Said, reserve
 from services.sending_limits import Limits, TooMany, Wait
 from services.submissions import own
 from services.verification import Expired, Right, Sent, Verification, Wrong, e164
@@ -48,14 +50,15 @@ class Started:
 
 
 class BusinessCodes:
-    def __init__(self, *, verification: Verification, vault: Vault) -> None:
+    def __init__(self, *, verification: Verification, vault: Vault, credit: Credit) -> None:
+        self._credit = credit
         self._verification = verification
         self._vault = vault
 
     async def start(
         self, unit: Unit, holder: Holder, *, now: datetime, number: str, purpose: str, language: str
     ) -> Started | Wait | TooMany:
-        """Sends a code. Raises ``BadNumber``, ``Unavailable``."""
+        """Sends a code. Raises ``BadNumber``, ``NotEnough``, ``Unavailable``."""
         number = e164(number)
         name = _encoder.encode(_Name(holder.account, holder.sandbox, number, purpose))
         id = base64.urlsafe_b64encode(self._vault.seal(name, _CONTEXT)).decode().rstrip("=")
@@ -72,7 +75,12 @@ class BusinessCodes:
         )
         if not isinstance(sent, Sent):
             return sent
-        own(unit, holder, unit.rows[outbox][-1]["tracking"], None, now)
+        row = unit.rows[outbox][-1]
+        text = content(self._vault, row["id"], row["sealed"]).body
+        said = Said(row["channel"], row["class"], number, text, now)
+        prices = await self._credit.prices(holder.account, [[said]])
+        own(unit, holder, row["tracking"], None, now)
+        reserve(unit, holder.account, [row["id"]], prices, now)
         return Started(id, "voice" if sent.by == "voice" else "sms", life)
 
     async def check(

@@ -25,6 +25,7 @@ from records.database import Database
 from records.jobs import DONE, FAILED, RUNNING, VALIDATING, Job, Options, Wrong
 from records.unit import Conflict, Unavailable, Unit
 from records.vault import Unreadable, Vault
+from services.credit import NotEnough
 from services.job_looks import Looks
 from services.job_reading import Lost, Reading
 from services.job_rows import BadUpload, Fault
@@ -213,7 +214,12 @@ class Feeder:
             found = check(row.values, now) if row.fault is None else ()
             if isinstance(found, Draft):
                 drafts.append(replace(found, key=f"{job.id.hex()}:{row.line}"))
-        taken = await self._submissions.put(unit, job, drafts, now)
+        try:
+            taken = await self._submissions.put(unit, job, drafts, now)
+        except NotEnough as error:
+            log.info("a job waits for credit", job=job.id.hex(), left=error.left, wanted=error.wanted)
+            self._readings.pop(job.id, None)
+            return False
         if taken:
             ids = [each.id for each in taken]
             jobs.add_batch(unit, job.id, job.batches, ids, not job.sandbox, now)

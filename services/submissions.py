@@ -22,11 +22,13 @@ from records.database import Database
 from records.orders import Way
 from records.outbox import Content, queue
 from records.receipts import arrived
+from records.statuses import cancelled
 from records.tables import outbox
 from records.unit import Conflict, Unavailable, Unit
 from records.vault import Vault
 from records.webhooks import owe_for
 from services.accounts import Holder
+from services.credit import Credit, Said, reserve
 
 SANDBOX = "sandbox"
 
@@ -102,7 +104,8 @@ Respond = Callable[[Sequence[Taken]], str]
 
 
 class Submissions:
-    def __init__(self, *, database: Database, committer: Committer, vault: Vault) -> None:
+    def __init__(self, *, database: Database, committer: Committer, vault: Vault, credit: Credit) -> None:
+        self._credit = credit
         self._database = database
         self._committer = committer
         self._vault = vault
@@ -176,8 +179,11 @@ class Submissions:
 
     async def put(self, unit: Unit, holder: Sender, drafts: Sequence[Draft], now: datetime) -> list[Taken]:
         """Adds the drafts to the unit, as the account's messages. What a sandbox key sends arrives at once,
-        and goes to nobody."""
+        and goes to nobody. Raises ``NotEnough``, ``Unavailable``."""
         taken: list[Taken] = []
+        prices = None
+        if not holder.sandbox:
+            prices = await self._credit.prices(holder.account, (_said(draft, now) for draft in drafts))
         for number, draft in enumerate(drafts, 1):
             tracking = queue(
                 unit,
@@ -204,6 +210,7 @@ class Submissions:
         if holder.sandbox:
             changes = [(each.id, status) for each in taken for status in ("sent", "delivered")]
             await owe_for(self._database, unit, holder.account, True, changes, now)
+        reserve(unit, holder.account, [each.id for each in taken], prices, now)
         return taken
 
     async def find(
@@ -249,7 +256,7 @@ class Submissions:
             return True
         unit = Unit()
         records.cancel(unit, id, now)
-        await owe_for(self._database, unit, holder.account, holder.sandbox, [(id, "cancelled")], now)
+        await cancelled(self._database, unit, holder.account, holder.sandbox, id, now)
         try:
             await self._committer.commit(unit)
         except Conflict:
@@ -265,6 +272,12 @@ class Submissions:
         kind = "sandbox answer" if holder.sandbox else "answer"
         name = place(kind, holder.account, once.key.encode())
         return name, self._vault.digest("account-answer", hashlib.sha256(once.request).hexdigest())
+
+
+def _said(draft: Draft, now: datetime) -> Sequence[Said]:
+    """What decides the price of a draft, for each channel that it may go by."""
+    at = draft.due or now
+    return [Said(each.channel, each.klass, each.to, each.text, at) for each in (draft, *draft.then)]
 
 
 def _way(draft: Draft) -> Way:

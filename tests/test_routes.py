@@ -106,6 +106,8 @@ async def test_the_embedded_default_is_open_to_this_machine(tmp_path: Path) -> N
         "/api/v1/templates/{name}/messages": ApiKey((("POST", "send"),)),
         "/api/v1/estimates": ApiKey((("POST", "read"),)),
         "/api/v1/usage": ApiKey((("GET", "read"),)),
+        "/api/v1/balance": ApiKey((("GET", "read"),)),
+        "/api/v1/balance/entries": ApiKey((("GET", "read"),)),
         "/api/v1/webhooks": ApiKey((("GET", "read"), ("POST", "webhooks"))),
         "/api/v1/webhooks/{id}": ApiKey((("GET", "read"), ("DELETE", "webhooks"))),
         "/api/v1/webhooks/{id}/secret": ApiKey((("POST", "webhooks"),)),

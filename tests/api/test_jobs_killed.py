@@ -20,6 +20,7 @@ from records.keyring import Keyring
 from records.outbox import content
 from records.tables import job_messages, jobs, outbox
 from records.vault import Vault
+from services.credit import Credit
 from services.job_feeder import Feeder
 from services.submissions import Submissions
 from submitting import routes
@@ -123,7 +124,12 @@ async def test_two_that_both_hold_a_job_theirs_double_nothing(anywhere: Business
             database=home.database,
             committer=home.committer,
             vault=home.vault,
-            submissions=Submissions(database=home.database, committer=home.committer, vault=home.vault),
+            submissions=Submissions(
+                database=home.database,
+                committer=home.committer,
+                vault=home.vault,
+                credit=Credit(database=home.database, tariffs=home.services.tariffs),
+            ),
             tariffs=home.services.tariffs,
             check_of=check_of(routes(home), home.languages["en"]),
             clock=now,

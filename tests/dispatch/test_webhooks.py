@@ -20,7 +20,8 @@ from dispatch.dispatcher import Dispatcher
 from dispatch.errors import Rejected
 from dispatch.webhook_batches import EACH, WAITS, retry
 from dispatch.webhook_signing import headers
-from records import receipts, webhooks
+from records import claims, receipts, webhooks
+from records.claims import Settled
 from records.committer import Committer
 from records.database import Database
 from records.receipts import Told
@@ -136,6 +137,34 @@ async def test_what_the_network_refuses_ends_in_one_event(
         dispatcher.stop()
         await running
     assert [posted.validate_json(body).type for _head, body in customer.posted] == ["message.failed"]
+
+
+async def test_a_receipt_that_never_comes_is_no_event(shop: Shop, clock: Clock) -> None:
+    await shop.webhook("https://shop.example.ir/x")
+    id, now = await shop.message(), clock()
+    until_ = now + timedelta(minutes=1)
+    await claims.claim(shop.database, now=now, lease=b"l" * 16, until=until_, most=1)
+    sent = Settled(id, "sent", 1, now, "carrier", "X1", sent_at=now)
+    await claims.settle(shop.database, b"l" * 16, [sent], now)
+    await receipts.claim_receipts(shop.database, "carrier", now=now, lease=b"r" * 16, until=until_, most=1)
+    await claims.settle(shop.database, b"r" * 16, [Settled(id, "sent", 1, now, finished_at=now)], now)
+    assert [row.event for row in await shop.rows()] == ["message.sent"]
+
+
+async def test_one_that_comes_late_tells_what_is_true(shop: Shop, clock: Clock) -> None:
+    """A lease ran out, and the message was found in the queue again: the first one's yes counts, once."""
+    await shop.webhook("https://shop.example.ir/x")
+    id, now = await shop.message(), clock()
+    later = now + timedelta(minutes=1)
+    await claims.claim(shop.database, now=now, lease=b"l" * 16, until=now, most=1)
+    await claims.claim(shop.database, now=later, lease=b"m" * 16, until=later, most=1)
+    await claims.settle(shop.database, b"m" * 16, [Settled(id, "queued", 1, later)], later)
+    assert await shop.rows() == []
+    sent = Settled(id, "sent", 1, later, "carrier", "X1", sent_at=now, finished_at=now)
+    assert await claims.settle(shop.database, b"l" * 16, [sent], later) == [id]
+    assert [row.event for row in await shop.rows()] == ["message.sent"]
+    await claims.settle(shop.database, b"m" * 16, [sent], later)
+    assert len(await shop.rows()) == 1
 
 
 async def test_what_people_write_is_told_with_their_words(
