@@ -85,7 +85,7 @@ def lines(settings: Settings) -> Mapping[str, tuple[str, ...]]:
         "melipayamak": settings.melipayamak_sender,
         "ippanel": settings.ippanel_sender,
         "magfa": settings.magfa_sender,
-        "smpp": settings.smpp_sms.sender,
+        **{name: smsc.sender for name, smsc in settings.smscs.items()},
     }
 
 

@@ -40,7 +40,6 @@ from records.tables import TALKING, outbox, webhook_deliveries
 from records.unit import Unavailable
 from services.webhook_bodies import Bodies
 from settings import NEEDS, PROVIDERS, SettingError, demand
-from smscs import SMS as SMPP
 from smscs import Smscs
 from submitting import routes as channels
 from web.access import RouteSecret
@@ -186,8 +185,9 @@ def routes_of(home: House) -> Routes:
         except (OSError, ValueError) as error:
             raise SettingError(f"ROUTES_FILE: {settings.routes_file}: {error}") from None
     for channel, known in PROVIDERS.items():
+        more = settings.smscs if channel == "sms" else ()
         for name in found.names(channel):
-            if name not in known:
+            if name not in known and name not in more:
                 raise SettingError(f"ROUTES_FILE: there is no provider {name} of {channel}")
             demand(settings, NEEDS.get(name, ()), f"{name} in ROUTES_FILE")
     named = {each.channel for each in found.routes}
@@ -199,16 +199,12 @@ def routes_of(home: House) -> Routes:
 async def providers(home: House, stack: AsyncExitStack, routes: Routes, smscs: Smscs) -> list[Provider]:
     """Every provider that a route names."""
     carry: list[Provider] = texts(home, routes)
-    if SMPP in routes.names("sms"):
-        # What people write may come to this process too; whoever answers it looks for it.
-        intake = Intake(
-            database=home.database,
-            committer=home.committer,
-            vault=home.vault,
-            clock=now,
-            wake=asyncio.Event(),
-        )
-        carry.append(await stack.enter_async_context(smscs.sms(intake)))
+    # What people write may come to this process too; whoever answers it looks for it.
+    wake = asyncio.Event()
+    intake = Intake(database=home.database, committer=home.committer, vault=home.vault, clock=now, wake=wake)
+    for name in routes.names("sms"):
+        if name in home.settings.smscs:
+            carry.append(await stack.enter_async_context(smscs.sms(name, intake)))
     if SmppPush.name in routes.names("ussd"):
         carry.append(await stack.enter_async_context(smscs.push()))
     for channel in ("voice", "email", "push", "ussd"):
@@ -223,7 +219,7 @@ async def providers(home: House, stack: AsyncExitStack, routes: Routes, smscs: S
 
 def texts(home: House, routes: Routes) -> list[Provider]:
     """Every provider of SMS over HTTP that a route names."""
-    names = [name for name in routes.names("sms") if name != SMPP]
+    names = [name for name in routes.names("sms") if name not in home.settings.smscs]
     return [carriers.sms(name, home.settings, home.http) for name in names]
 
 

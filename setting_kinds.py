@@ -111,6 +111,16 @@ def name(value: str) -> str:
     return value
 
 
+def connectors(value: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in value.split(",") if part.strip())
+    taken = {"sms", "ussd", "connectors"}  # Whose settings begin with the same words.
+    if not all(re.fullmatch("[a-z][a-z0-9]{0,19}", name) for name in names) or set(names) & taken:
+        raise ValueError("a list of names in small letters and digits, such as mci,irancell")
+    if len(set(names)) < len(names):
+        raise ValueError("a list of names, each once")
+    return names
+
+
 def endpoint(value: str) -> str:
     if "{number}" not in value:
         raise ValueError("an endpoint with {number} in it, such as PJSIP/{number}@trunk")

@@ -304,6 +304,11 @@ class Settings:
     sms_inbound_bind: str = setting(
         "receiver", kinds.choice("receiver", "transceiver"), "how we bind there for inbound SMS"
     )
+    smpp_connectors: tuple[str, ...] = setting(
+        (),
+        kinds.connectors,
+        "further SMSCs of SMS, for routes, such as mci,irancell: smpp-mci goes by SMPP_MCI_URL, and so on",
+    )
     routes_file: Path | None = setting(
         None, Path, "YAML file of routes, where a channel has several providers; see docs/operating.md"
     )
@@ -450,6 +455,7 @@ class Settings:
     bots: Mapping[str, BotSettings] = field(default_factory=dict)
     smpp_ussd: SmppSettings = field(default_factory=SmppSettings)
     smpp_sms: SmppSmsSettings = field(default_factory=SmppSmsSettings)
+    smpp_more: Mapping[str, SmppSmsSettings] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -468,6 +474,11 @@ class Settings:
     @property
     def dispatches(self) -> bool:
         return self.embedded if self.dispatch_in_serve is None else self.dispatch_in_serve
+
+    @property
+    def smscs(self) -> Mapping[str, SmppSmsSettings]:
+        """The SMSCs of SMS, by the name of the provider that each is."""
+        return {"smpp": self.smpp_sms} | {f"smpp-{name}": each for name, each in self.smpp_more.items()}
 
     @property
     def chats(self) -> bool:
@@ -505,7 +516,11 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     }
     values["smpp_ussd"] = SmppSettings(**_read(SmppSettings, "SMPP_USSD_", environment, sources))
     values["smpp_sms"] = SmppSmsSettings(**_read(SmppSmsSettings, "SMPP_SMS_", environment, sources))
-    _refuse_unknown(environment)
+    values["smpp_more"] = {
+        name: SmppSmsSettings(**_read(SmppSmsSettings, f"SMPP_{name.upper()}_", environment, sources))
+        for name in values.get("smpp_connectors", ())
+    }
+    _refuse_unknown(environment, ("ussd", "sms", *values["smpp_more"]))
     settings = Settings(**values, sources=sources)
     _check(settings)
     return settings
@@ -520,6 +535,8 @@ def describe(settings: Settings) -> Iterator[tuple[str, str, str, str]]:
         yield from _describe(bots, f"{platform.upper()}_", settings.sources)
     yield from _describe(settings.smpp_ussd, "SMPP_USSD_", settings.sources)
     yield from _describe(settings.smpp_sms, "SMPP_SMS_", settings.sources)
+    for name, smsc in settings.smpp_more.items():
+        yield from _describe(smsc, f"SMPP_{name.upper()}_", settings.sources)
 
 
 def _read(
@@ -569,12 +586,13 @@ def _shown(value: Any, secret: bool) -> str:
     return str(value)
 
 
-def _refuse_unknown(environment: Mapping[str, str]) -> None:
+def _refuse_unknown(environment: Mapping[str, str], smscs: Sequence[str]) -> None:
     """A route's setting that is misspelt would leave the route as it was: open, or closed to everybody."""
     known = {f"USSD_{gateway}_{each.name}".upper() for gateway in GATEWAYS for each in fields(RouteSettings)}
     known |= {f"{platform}_{each.name}".upper() for platform in PLATFORMS for each in fields(BotSettings)}
-    known |= {f"SMPP_USSD_{each.name}".upper() for each in fields(SmppSettings)}
-    known |= {f"SMPP_SMS_{each.name}".upper() for each in fields(SmppSmsSettings)}
+    for smsc in smscs:
+        kind = SmppSettings if smsc == "ussd" else SmppSmsSettings
+        known |= {f"SMPP_{smsc}_{each.name}".upper() for each in fields(kind)}
     known |= {each.name.upper() for each in fields(Settings)}
     grouped = ("USSD_", "SMPP_", "SMS_INBOUND_", *(f"{platform.upper()}_" for platform in PLATFORMS))
     for name, text in sorted(environment.items()):
@@ -625,6 +643,9 @@ def _check(settings: Settings) -> None:
     ):
         for provider in providers:
             demand(settings, NEEDS.get(provider, ()), f"{setting}={provider}")
+    for name, smsc in settings.smpp_more.items():
+        if not smsc.url:
+            raise SettingError(f"SMPP_{name.upper()}_URL: is empty, but SMPP_CONNECTORS needs it")
     for platform, bots in settings.bots.items():
         if bots.mode == "webhook" and bots.tokens and not settings.public_url:
             raise SettingError(f"PUBLIC_URL: is empty, but {platform.upper()}_MODE=webhook needs it")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import cast
@@ -24,8 +24,6 @@ from smpp.receipts import IdForm
 from smpp.sharing import Shared
 from ussd.smpp_vendors import Vendor, vendor
 
-SMS = "smpp"  # The provider's name.
-
 
 class Smscs:
     """Those of one process. Nothing is bound before it is used."""
@@ -36,52 +34,59 @@ class Smscs:
         self._answers = answers
         self._ussd: Shared | None = None
         self._connections: dict[str, Connection] = {}
-        self._sms: Shared | None = None
-        settings = home.settings.smpp_sms
-        self._receipts = SmppReceipts(
-            SMS,
-            ReceiptIntake(home.database, SMS, now).take,
-            cast(IdForm, settings.receipt_ids or settings.ids),
-        )
+        self._sms: dict[str, Shared] = {}  # That send now, by provider.
         watching.watch_smpp(home, self._connections)
 
     @asynccontextmanager
-    async def sms(self, taker: Taker) -> AsyncIterator[Smpp]:
-        """The provider of SMS, bound. What people write to its lines goes to ``taker``, unless somebody else
-        takes it (``inbound``)."""
-        settings = self._home.settings.smpp_sms
-        endpoint = endpoint_of("SMPP_SMS_URL", settings, "sms")
+    async def sms(self, name: str, taker: Taker) -> AsyncIterator[Smpp]:
+        """A provider of SMS (one of ``Settings.smscs``), bound. What people write to its lines goes to
+        ``taker``, unless somebody else takes it (``inbound``)."""
+        settings = self._home.settings.smscs[name]
+        endpoint = self._endpoint(name)
         shared = self._shared(endpoint, kinds(settings), settings.window, timing(settings))
-        provider = Smpp(SMS, shared.connection, settings.sender, clock=now, manner=manner(settings))
-        source = SmppSource(taker, clock=now, peer=endpoint.host)
-        async with shared.used(receipts=self._receipts.take, messages=source.take), source:
-            self._sms = shared
+        provider = Smpp(name, shared.connection, settings.sender, clock=now, manner=manner(settings))
+        async with taking(shared, taker, endpoint, self._receipts(name)):
+            self._sms[name] = shared
             try:
                 yield provider
             finally:
-                self._sms = None
+                del self._sms[name]
 
     @asynccontextmanager
     async def inbound(self, taker: Taker) -> AsyncIterator[None]:
-        """SMS that people send come to ``taker``: by the SMSC that SMS go by in this process, and by the one
-        that the settings name for it, which may be the same."""
+        """SMS that people send come to ``taker``: by every SMSC that SMS go by in this process, and by the
+        one that the settings name for it, which may be one of those."""
         settings = self._home.settings
-        ours = endpoint_of("SMPP_SMS_URL", settings.smpp_sms, "sms") if settings.smpp_sms.url else None
+        ours = {_place(endpoint): name for name, endpoint in self._endpoints().items()}
         async with AsyncExitStack() as stack:
-            if self._sms is not None and ours is not None:
-                await stack.enter_async_context(taking(self._sms, taker, ours, self._receipts.take))
+            for name, shared in self._sms.items():
+                await stack.enter_async_context(
+                    taking(shared, taker, self._endpoint(name), self._receipts(name))
+                )
             if settings.sms_inbound_smpp:
                 named = read("SMS_INBOUND_SMPP", settings.sms_inbound_smpp, name="sms-inbound")
-                same = ours is not None and _place(named) == _place(ours)
-                if self._sms is None or not same:
-                    kind: BindKind = (
-                        "transceiver" if settings.sms_inbound_bind == "transceiver" else "receiver"
-                    )
-                    shared = self._shared(named, (kind,))
-                    # Nothing of ours went by another one: what it tells is nobody's.
-                    told = self._receipts.take if same else nobodys
+                same = ours.get(_place(named))
+                if same not in self._sms:
+                    transceiver = settings.sms_inbound_bind == "transceiver"
+                    shared = self._shared(named, ("transceiver" if transceiver else "receiver",))
+                    # Of another one nothing of ours went by: what it tells is nobody's.
+                    told = nobodys if same is None else self._receipts(same)
                     await stack.enter_async_context(taking(shared, taker, named, told))
             yield
+
+    def _endpoints(self) -> Mapping[str, Endpoint]:
+        return {name: self._endpoint(name) for name, smsc in self._home.settings.smscs.items() if smsc.url}
+
+    def _endpoint(self, name: str) -> Endpoint:
+        connector = name.removeprefix("smpp").removeprefix("-") or "sms"
+        setting = f"SMPP_{connector.upper()}_URL"
+        return endpoint_of(setting, self._home.settings.smscs[name], connector)
+
+    def _receipts(self, name: str) -> Handler:
+        """Who keeps the receipts of a provider."""
+        settings = self._home.settings.smscs[name]
+        intake = ReceiptIntake(self._home.database, name, now)
+        return SmppReceipts(name, intake.take, cast(IdForm, settings.receipt_ids or settings.ids)).take
 
     @asynccontextmanager
     async def push(self) -> AsyncIterator[SmppPush]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -71,3 +73,26 @@ async def test_a_screen_is_pushed_by_restcomm(run: Run) -> None:
 @within(60)
 async def test_the_sandbox_takes_screens(run: Run) -> None:
     assert (await send(run, {}, "ussd", NUMBER, "--text", "سلام"))[-1].startswith("delivered by sandbox")
+
+
+@within(120)
+async def test_a_number_goes_by_the_connector_of_its_network(run: Run, tmp_path: Path) -> None:
+    """Each with its own manner of ids, and receipts that are its own."""
+    routes = tmp_path / "routes.yaml"
+    routes.write_text(
+        "sms:\n  - providers: {smpp: 1}\n  - numbers: '+98935'\n    providers: {smpp-mtn: 1}\n", "utf-8"
+    )
+    async with smsc(receipts="tlv") as one, smsc(receipts="text", hex=True) as other:
+        settings = sms(
+            one,
+            ROUTES_FILE=str(routes),
+            SMPP_CONNECTORS="mtn",
+            SMPP_MTN_URL=f"smpp://client:secret@127.0.0.1:{other.port}",
+            SMPP_MTN_SENDER="30002225",
+            SMPP_MTN_IDS="hex",
+        )
+        said = await send(run, settings, "sms", NUMBER, "--text", "سلام")
+        assert said[-1] == "delivered by smpp as id-1"
+        said = await send(run, settings, "sms", "09351234567", "--text", "سلام")
+        assert said[-1] == "delivered by smpp-mtn as 1"
+        assert [each["pdu"]["source_addr"] for each in other.of("submit")] == ["30002225"]

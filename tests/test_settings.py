@@ -84,6 +84,7 @@ TAKES: Mapping[str, tuple[str, Any]] = {
     "SMS_INBOUND_EVERY": ("15", 15.0),
     "SMS_INBOUND_SMPP": ("smpp://line:hidden@smsc:2775", "smpp://line:hidden@smsc:2775"),
     "SMS_INBOUND_BIND": ("transceiver", "transceiver"),
+    "SMPP_CONNECTORS": (" mci, irancell2,", ("mci", "irancell2")),
     "ROUTES_FILE": ("routes.yaml", Path("routes.yaml")),
     "RECEIPTS_SECRET": TEXT,
     "RECEIPTS_ADDRESSES": ("10.0.0.7,2001:db8::/32", NETWORKS),
@@ -244,6 +245,7 @@ REFUSES: Mapping[str, tuple[str, ...]] = {
     "SMS_INBOUND_EVERY": ("0", "often"),
     "SMS_INBOUND_SMPP": ("https://hidden", "hidden"),
     "SMS_INBOUND_BIND": ("sender",),
+    "SMPP_CONNECTORS": ("sms", "mci,mci", "MCI", "all_of_them", "همراه"),
     "RECEIPTS_ADDRESSES": ("everybody",),
     "ADVERTISING_HOURS": ("9-21", "21:00-09:00", "09:00-24:30", "always"),
     "ADVERTISING_CONSENT": ("perhaps",),
@@ -333,7 +335,9 @@ SMPP_REFUSES: Mapping[str, tuple[str, ...]] = {
 }
 
 # What others need so that they can stand alone.
+CONNECTORS = {"SMPP_MCI_URL": "smpp://c:hidden@mci", "SMPP_IRANCELL2_URL": "smpp://c:hidden@mtn"}
 COMPANIONS = {
+    "SMPP_CONNECTORS": CONNECTORS,
     "SMS_PROVIDER": {"KAVENEGAR_KEY": "k"},
     "SMS_INBOUND_EVERY": {"KAVENEGAR_KEY": "k", "SMS_LINES": "10004346"},
     "VOICE_PROVIDER": {"KAVENEGAR_KEY": "k"},
@@ -443,6 +447,16 @@ def test_channels_leave_the_sandbox_one_by_one() -> None:
     assert load(kavenegar | smtp | fcm).sandboxed == ("voice", "ussd")
 
 
+def test_further_smscs() -> None:
+    found = load({"SMPP_CONNECTORS": "mci", "SMPP_MCI_URL": "smpp://c@mci", "SMPP_MCI_IDS": "hex"})
+    assert list(found.smscs) == ["smpp", "smpp-mci"]
+    assert (found.smscs["smpp-mci"].url, found.smscs["smpp-mci"].ids) == ("smpp://c@mci", "hex")
+    with pytest.raises(SettingError, match=r"^SMPP_MCI_URL: is empty, but SMPP_CONNECTORS needs it$"):
+        load({"SMPP_CONNECTORS": "mci"})
+    with pytest.raises(SettingError, match=r"^SMPP_MCI_URL: there is no such setting"):
+        load({"SMPP_MCI_URL": "smpp://c@mci"})
+
+
 @pytest.mark.parametrize(
     ("given", "name"),
     [
@@ -493,14 +507,19 @@ def test_everything_is_described_and_secrets_are_masked() -> None:
         for name, (text, _value) in BOT_TAKES.items():
             given[f"{platform.upper()}_{name}"] = text
     given |= {f"SMPP_USSD_{name}": text for name, (text, _value) in SMPP_TAKES.items()}
-    given |= {f"SMPP_SMS_{name}": text for name, (text, _value) in SMPP_SMS_TAKES.items()}
+    for smsc in ("SMS", "MCI", "IRANCELL2"):
+        given |= {f"SMPP_{smsc}_{name}": text for name, (text, _value) in SMPP_SMS_TAKES.items()}
     secret = set(secrets(Settings)) | {
         f"USSD_{gateway.upper()}_{name}" for gateway in settings.GATEWAYS for name in secrets(RouteSettings)
     }
     secret |= {
         f"{platform}_{name}".upper() for platform in settings.PLATFORMS for name in secrets(BotSettings)
     }
-    secret |= {f"SMPP_{what}_{name}" for what in ("USSD", "SMS") for name in secrets(SmppSettings)}
+    secret |= {
+        f"SMPP_{what}_{name}"
+        for what in ("USSD", "SMS", "MCI", "IRANCELL2")
+        for name in secrets(SmppSettings)
+    }
     shown = {name: (value, source, meaning) for name, value, source, meaning in describe(load(given))}
     assert shown.keys() == given.keys()
     for name, (value, source, meaning) in shown.items():
