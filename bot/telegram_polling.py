@@ -192,7 +192,7 @@ class Polling:
 
     async def _refused(self, answer: Answer) -> None:
         code, said = answer.error_code, answer.description
-        if code in (401, 404):
+        if self._line.refuses_token(code, said):
             self._line.refuse()
             await asyncio.sleep(REFUSED)
         elif code == 409 and "webhook" in said.lower():

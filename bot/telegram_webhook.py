@@ -98,10 +98,11 @@ class Registration:
         while True:
             try:
                 await self.register()
-            except InvalidToken:
-                self._line.refuse()
-                await asyncio.sleep(REFUSED)
             except TelegramError as error:
+                if isinstance(error, InvalidToken) or self._line.refuses_token(400, error.message):
+                    self._line.refuse()
+                    await asyncio.sleep(REFUSED)
+                    continue
                 self._line.away = isinstance(error, NetworkError)
                 log.warning("webhook not set yet", bot=self._line.route, error=type(error).__name__)
                 await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])

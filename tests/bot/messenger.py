@@ -81,6 +81,7 @@ class Messenger:
         self.bots = {token: Bot(token) for token in tokens or (TOKEN,)}
         self.fault: Fault | None = None
         self.refused: set[str] = set()
+        self.refuses = (401, "Unauthorized")
         self.files: dict[str, bytes] = {}
         self.updates = 1_000
         self.messages = 0
@@ -189,7 +190,7 @@ class Messenger:
         token, method = request.match_info["token"], request.match_info["method"]
         bot = self.bots.get(token)
         if bot is None or token in self.refused:
-            return refusal(401, "Unauthorized")
+            return refusal(*self.refuses)
         given: dict[str, Any] = dict(request.query)
         if request.content_type == "multipart/form-data":
             form = await request.post()

@@ -158,11 +158,18 @@ async def test_a_storm_of_429(tmp_path: Path, mode: str) -> None:
         assert {row.attempts for row in found} == {1}, "a wait costs no attempt"
 
 
+@pytest.mark.parametrize(
+    ("platform", "code", "words"),
+    [("telegram", 401, "Unauthorized"), ("bale", 400, "Bad Request: Token not found")],
+)
 @within(60)
-async def test_a_revoked_token_is_an_alarm_and_the_rest_goes_on(tmp_path: Path) -> None:
+async def test_a_revoked_token_is_an_alarm_and_the_rest_goes_on(
+    tmp_path: Path, platform: str, code: int, words: str
+) -> None:
     async with messenger(TOKEN, OTHER) as chats:
-        more = {"TELEGRAM_BOTS": f"other={OTHER}"}
-        async with served(tmp_path, chats, "polling", **more) as server, ClientSession() as http:
+        chats.refuses = (code, words)
+        more = {f"{platform.upper()}_BOTS": f"other={OTHER}"}
+        async with served(tmp_path, chats, "polling", platform, **more) as server, ClientSession() as http:
             sara, reza = Person(chats), Person(chats, 7_002, chats.bots[OTHER])
             await _menu(sara)
             chats.refused.add(TOKEN)
@@ -171,12 +178,13 @@ async def test_a_revoked_token_is_an_alarm_and_the_rest_goes_on(tmp_path: Path) 
             assert "شکایت" in await _menu(reza)
             async with http.get(f"{server.url}/metrics") as response:
                 metrics = await response.text()
-            assert 'chapar_bot_refused{bot="telegram"} 1.0' in metrics
-            assert 'chapar_bot_refused{bot="telegram-other"} 0.0' in metrics
-            assert 'chapar_bot_updates_total{bot="telegram-other",kind="incoming"} 1.0' in metrics
+            assert f'chapar_bot_refused{{bot="{platform}"}} 1.0' in metrics
+            assert f'chapar_bot_refused{{bot="{platform}-other"}} 0.0' in metrics
+            assert f'chapar_bot_updates_total{{bot="{platform}-other",kind="incoming"}} 1.0' in metrics
             [line] = [each for each in server.log.read_text().splitlines() if "bot token refused" in each]
             said = json.loads(line)
-            assert (said["level"], said["bot"], said["setting"]) == ("error", "telegram", "TELEGRAM_TOKEN")
+            setting = f"{platform.upper()}_TOKEN"
+            assert (said["level"], said["bot"], said["setting"]) == ("error", platform, setting)
 
 
 @pytest.mark.parametrize("mode", ["webhook", "polling"])

@@ -146,11 +146,25 @@ async def test_refusals(
     assert outcome.detail == f"{code} {description}"
 
 
-async def test_bale_says_slower_in_its_own_words(api: Api, chats: Messenger) -> None:
-    chats.fault = lambda method, given: refusal(403, "Forbidden: HIT_LIMIT")
-    assert isinstance(await api("bale").send_one(message()), Throttled)
-    chats.fault = lambda method, given: refusal(403, "Forbidden: bot was blocked by the user")
-    assert isinstance(await api("bale").send_one(message()), Unsubscribed)
+@pytest.mark.parametrize(
+    ("code", "description", "error"),
+    [
+        (403, "Forbidden: HIT_LIMIT", Throttled),
+        (403, "Forbidden: bot was blocked by the user", Unsubscribed),
+        (400, "bot limit exceed", Throttled),
+        (400, "local_rate_limited", Throttled),
+        (400, "Bad Request: Token not found", Misconfigured),
+        (401, "Unauthorized", Misconfigured),
+        (404, "no such group or user", Rejected),
+    ],
+)
+async def test_bale_says_it_in_its_own_words(
+    api: Api, chats: Messenger, code: int, description: str, error: type[DispatchError]
+) -> None:
+    chats.fault = lambda method, given: refusal(code, description)
+    one = api("bale")
+    assert type(await one.send_one(message())) is error
+    assert line_of(one).refused is (error is Misconfigured)
 
 
 async def test_a_chat_that_is_none_is_no_alarm(

@@ -114,6 +114,13 @@ class Line:
         form.add_field(field, BytesIO(file.content), filename=file.name, content_type=file.type)
         return _answer(*await self.request.exchange(self.url(method), form, UPLOADED))
 
+    def refuses_token(self, code: int, description: str) -> bool:
+        """Whether a refusal says that the platform does not know the token (any more). A 404 says so too,
+        where it is not about a chat."""
+        if code == 404:
+            return description in ("", "Not Found", NO_ANSWER.format(404))
+        return code == 401 or any(words in description for words in self.platform.no_token)
+
     def refuse(self) -> None:
         """The platform does not know the token (any more). Told once, until it knows it again."""
         if not self.refused:

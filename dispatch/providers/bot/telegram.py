@@ -31,7 +31,7 @@ from dispatch.errors import (
     Unsubscribed,
 )
 from dispatch.provider import Accepted, Outcome, Outgoing
-from dispatch.providers.bot.line import NO_ANSWER, Answer, Attachment, Line
+from dispatch.providers.bot.line import Answer, Attachment, Line
 from dispatch.providers.bot.pace import Pace
 from dispatch.providers.bot.platforms import MESSAGE_UNITS, Platform
 from dispatch.providers.bot.request import CONNECT, Broken, Unconnected
@@ -39,20 +39,16 @@ from dispatch.providers.bot.splitting import split
 from records.unit import Unavailable
 from records.vault import Unreadable
 
-# Why a request was refused, by ``error_code``.
+# Why a request was refused, by ``error_code``, where that is not the token (``Line.refuses_token``).
 ERRORS: Mapping[int, type[DispatchError]] = {
     400: Rejected,  # chat not found, text is empty, …
-    401: Misconfigured,  # the token was revoked
     403: Unsubscribed,  # blocked by the user, user is deactivated, kicked from the group, …
-    404: Misconfigured,  # no such token
+    404: Rejected,  # Bale: no such group or user
     409: Unreachable,
     413: Rejected,  # too large
     420: Throttled,  # FLOOD_WAIT, of older servers
     429: Throttled,
 }
-
-# What a 404 says that is about the token, or about the address of the Bot API: any other is about the chat.
-NO_TOKEN = ("", "not found", NO_ANSWER.format(404).casefold())
 
 # A request that asks for what is so already: done.
 DONE_ALREADY = "message is not modified"
@@ -189,7 +185,7 @@ class BotApi:
         except TelegramError:
             return
         # That it may be asked for less is all that counts: a messenger that does not know of this is well.
-        if not answer.ok and self._kind(answer) is Throttled:
+        if not answer.ok and self._kind(bot, answer) is Throttled:
             self._slower(bot, chat, str(answer.error_code), answer.retry_after or RETRY)
 
     async def _say(self, bot: _Standing, outgoing: Outgoing) -> Outcome:
@@ -284,7 +280,7 @@ class BotApi:
             except msgspec.MsgspecError:
                 return Accepted()  # ``True``, as most methods answer.
         detail = bot.line.without_token(f"{answer.error_code} {answer.description}")[:200]
-        error = self._kind(answer)
+        error = self._kind(bot, answer)
         if error is None:
             known = 500 <= answer.error_code < 600
             if not known:
@@ -298,12 +294,12 @@ class BotApi:
             return self._rest(bot, Misconfigured(detail), REFUSED)
         return error(detail)
 
-    def _kind(self, answer: Answer) -> type[DispatchError] | None:
+    def _kind(self, bot: _Standing, answer: Answer) -> type[DispatchError] | None:
         """What a refusal is; None for one that is not known."""
         if any(word in answer.description for word in self._platform.throttled):
             return Throttled
-        if answer.error_code == 404 and answer.description.casefold() not in NO_TOKEN:
-            return Rejected  # Bale: "no such group or user".
+        if bot.line.refuses_token(answer.error_code, answer.description):
+            return Misconfigured
         return ERRORS.get(answer.error_code)
 
     def _slower(self, bot: _Standing, chat: str, detail: str, seconds: float) -> DispatchError:
