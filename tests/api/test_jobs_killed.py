@@ -24,9 +24,10 @@ from services.credit import Credit
 from services.job_feeder import Feeder
 from services.submissions import Submissions
 from submitting import routes
-from tests.api.conftest import Business
-from tests.api.test_jobs import job, queued, rows_of, upload
+from tests.api.conftest import Business, opened
+from tests.api.test_jobs import fed, job, queued, rows_of, upload
 from tests.running import KEYS, Server, command, within
+from tests.servers import PostgreSQL
 
 ROWS = 16_000
 KILLS = 5
@@ -144,3 +145,20 @@ async def test_two_that_both_hold_a_job_theirs_double_nothing(anywhere: Business
     found = await job(anywhere, made["id"])
     assert (found["rows"], found["accepted"], found["refused"]) == (3_001, 3_000, 1)
     assert [int(each[1]) for each in await queued(anywhere)] == list(range(3_000))
+
+
+@within(120)
+async def test_a_database_that_is_away_in_the_middle(
+    postgresql: PostgreSQL, postgresql_url: str, tmp_path: Path
+) -> None:
+    async with opened(tmp_path, DATABASE_URL=postgresql_url) as business:
+        _status, made = await upload(business, rows_of(range(4_000)), text="{order}")
+        async with fed(business):
+            for _time in range(3):
+                await asyncio.sleep(0.4)
+                postgresql.stop()
+                await asyncio.sleep(0.1)
+                postgresql.start()
+            while (await business.ask("GET", f"/jobs/{made['id']}"))[1].get("queued") != 4_000:
+                await asyncio.sleep(0.1)
+        assert [int(each[1]) for each in await queued(business)] == list(range(4_000))
