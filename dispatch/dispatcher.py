@@ -236,11 +236,12 @@ class Dispatcher:
 
     async def _settle(self, lease: bytes, settled: Sequence[Settled]) -> None:
         """Keeps at it while the database is away: what a provider said must not be forgotten."""
-        wait = 0.1
+        wait, again = 0.1, False
         while True:
             try:
-                lost = await settle(self._database, lease, settled, self._clock())
+                lost = await settle(self._database, lease, settled, self._clock(), again=again)
             except Unavailable as error:
+                again = True
                 log.warning("dispatch.not_settled_yet", messages=len(settled), error=str(error))
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 5.0)

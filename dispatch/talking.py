@@ -76,6 +76,7 @@ class Talking:
         self._room = sum(provider.at_once for provider in providers.values())
         self._stopping = False
         self._done: list[Done] = []
+        self._again = False  # Some of it may be written already.
         self._doubtful: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
         # Messages that are leased to us, by lease: to be renewed until they are settled.
@@ -136,10 +137,13 @@ class Talking:
                 until=now + self._lease,
                 most=room,
                 lapsed_by=lapsed_by,
+                again=self._again,
             )
         except BaseException:
             self._done = done + self._done  # What a provider said must not be forgotten.
+            self._again = True
             raise
+        self._again = False
         self._doubtful.pop()
         self._settled(done, lost)
         if self._stopping:
@@ -249,9 +253,18 @@ class Talking:
                     self._doubtful.pop()
                 if self._done:
                     now = self._clock()
-                    await exchange(self._database, self._done, now=now, lease=b"", until=now, most=0)
+                    await exchange(
+                        self._database,
+                        self._done,
+                        now=now,
+                        lease=b"",
+                        until=now,
+                        most=0,
+                        again=self._again,
+                    )
                     self._done = []
             except Unavailable as error:
+                self._again = True
                 log.warning("talking.not_settled_yet", messages=len(self._done), error=str(error))
                 await asyncio.sleep(wait)
             else:

@@ -150,14 +150,20 @@ async def claim(
 
 
 async def settle(
-    database: Database, lease: bytes, settled: Sequence[Settled], now: datetime
+    database: Database, lease: bytes, settled: Sequence[Settled], now: datetime, *, again: bool = False
 ) -> Sequence[bytes]:
     """Writes what became of messages claimed under ``lease``, and their attempts. Returns the ids that were
-    no longer leased: of them only the attempts are kept, but for one that nobody works now and that went."""
+    no longer leased: of them only the attempts are kept, but for one that nobody works now and that went.
+    ``again``: after an ``Unavailable``, which leaves open whether it was written."""
     done = [(lease, each) for each in settled]
     if not done:
         return ()
-    return await database.transaction(lambda connection: settlement.write(connection, database, done, now))
+
+    def write(connection: Connection) -> Sequence[bytes]:
+        left = settlement.unwritten(connection, done) if again else done
+        return settlement.write(connection, database, left, now) if left else ()
+
+    return await database.transaction(write)
 
 
 async def renew(database: Database, lease: bytes, ids: Sequence[bytes], until: datetime) -> None:

@@ -77,14 +77,16 @@ async def exchange(
     until: datetime,
     most: int,
     lapsed_by: datetime | None = None,
+    again: bool = False,
 ) -> tuple[Sequence[Claimed], int]:
     """Settles what is done, and claims at most ``most`` messages, the oldest of the first class first, under
-    ``lease``. The claimed messages, and how many of the settled ones were no longer leased to us. Raises
-    ``Unavailable``."""
+    ``lease``. The claimed messages, and how many of the settled ones were no longer leased to us. ``again``:
+    after an ``Unavailable``, which leaves open whether something was settled. Raises ``Unavailable``."""
     at, over = microseconds(now), microseconds(lapsed_by or now)
 
     def write(connection: Connection) -> tuple[list[Claimed], int]:
-        lost = settlement.write(connection, database, done, now) if done else ()
+        left = settlement.unwritten(connection, done) if again else done
+        lost = settlement.write(connection, database, left, now) if left else ()
         return _claim(connection, database, (at, over), lease, until, most) if most > 0 else [], len(lost)
 
     return await database.transaction(write)

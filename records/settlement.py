@@ -249,3 +249,25 @@ def _values(lease: bytes, settled: Settled) -> tuple[Any, ...]:
         settled.id,
         lease,
     )
+
+
+def unwritten(connection: Connection, done: Sequence[Done]) -> list[Done]:
+    """Those that do not stand in the records yet as they were settled: an earlier try may have been committed
+    though nobody heard of it."""
+    wanted = outbox.c.id.in_([settled.id for _lease, settled in done])
+    rows = connection.execute(
+        select(outbox.c.id, outbox.c.attempts, outbox.c.due_at, outbox.c.sent_at).where(
+            wanted, outbox.c.lease_owner.is_(None)
+        )
+    )
+    there = {row.id: row for row in rows}
+
+    def written(settled: Settled) -> bool:
+        row = there.get(settled.id)
+        if row is None:
+            return False
+        if settled.sent_at is not None:
+            return bool(row.sent_at == settled.sent_at)
+        return (row.attempts, row.due_at) == (settled.attempts, settled.due_at)
+
+    return [(lease, settled) for lease, settled in done if not written(settled)]

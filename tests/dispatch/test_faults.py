@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from sqlalchemy import Connection, event
 
 from dispatch.dispatcher import Dispatcher
-from dispatch.errors import Rejected
+from dispatch.errors import Rejected, Unreachable
 from dispatch.gate import Verdict
-from dispatch.provider import Outcome, Outgoing
+from dispatch.provider import Accepted, Outcome, Outgoing
 from dispatch.routes import Route, Routes
 from records.claims import Claimed, claim
 from records.committer import Committer
@@ -29,6 +30,7 @@ from records.vault import Vault
 from tests.dispatch.outbox import Carrier, Clock, Outbox, until
 from tests.running import ROOT
 
+T = TypeVar("T")
 FINAL = ("sent", "delivered", "failed", "blocked", "expired")
 
 
@@ -183,6 +185,44 @@ async def test_every_message_has_its_story(outbox: Outbox) -> None:
     await running
     assert {await outbox.status(each) for each in trackings} == {"sent"}
     assert await listed(outbox.database) == []
+
+
+class LosesAnswers(Database):
+    """One that commits and then is away, before it could say so, when it settles for the first time."""
+
+    left = 1
+
+    async def transaction(self, work: Callable[[Connection], T]) -> T:
+        done = await super().transaction(work)
+        if self.left and "settle" in work.__qualname__:
+            self.left -= 1
+            raise Unavailable("the connection broke")
+        return done
+
+
+async def test_a_settlement_whose_answer_was_lost_is_written_once(outbox: Outbox, database: Database) -> None:
+    """What went, what failed and what is to go again: each has one attempt in its story."""
+    answers: dict[str, Outcome] = {"bad": Rejected("no"), "later": Unreachable("away")}
+    carrier = Carrier(lambda outgoing: answers.get(outgoing.body, Accepted("X")))
+    trackings = [await outbox.add(body) for body in ("good", "bad", "later")]
+    outbox.database = LosesAnswers(database.dialect, database.reader, database.writer)
+    working = dispatcher(outbox, carrier)
+    running = asyncio.create_task(working.run())
+
+    async def settled() -> bool:
+        return not any([await outbox.status(each) == "claimed" for each in trackings]) and bool(
+            carrier.handed
+        )
+
+    await until(settled)
+    await asyncio.sleep(0.3)  # It tries again.
+    working.stop()
+    await running
+    assert outbox.database.left == 0
+    assert [await outbox.status(each) for each in trackings] == ["sent", "failed", "queued"]
+    assert [await outbox.notes(each) for each in trackings] == [
+        [("attempt", "sent")], [("attempt", "rejected")], [("attempt", "unreachable")],
+    ]  # fmt: skip
 
 
 async def test_a_stale_code_is_not_replayed(outbox: Outbox) -> None:

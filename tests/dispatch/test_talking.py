@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 import pytest
+from sqlalchemy import Connection
 
 from dispatch.dispatcher import Dispatcher
 from dispatch.errors import Away, Misconfigured, Rejected, Throttled, Unsubscribed
@@ -22,8 +24,10 @@ from records.claims import claim, release
 from records.correspondence import exchange, waits
 from records.database import Database
 from records.dead_letters import listed, replay
+from records.unit import Unavailable
 from tests.dispatch.outbox import Outbox, until
 
+T = TypeVar("T")
 CLOSED = ("sent", "failed", "blocked", "expired")
 
 
@@ -307,6 +311,31 @@ async def test_a_lease_is_renewed_while_its_message_is_under_way(outbox: Outbox,
             await until(renewed)
         gate.set()
         assert await closed(outbox, tracking) == ["sent"]
+
+
+async def test_a_settlement_whose_answer_was_lost_is_written_once(outbox: Outbox, database: Database) -> None:
+    class LosesAnswers(Database):
+        left = 0
+
+        async def transaction(self, work: Callable[[Connection], T]) -> T:
+            done = await super().transaction(work)
+            if self.left and "exchange" in work.__qualname__:
+                self.left -= 1
+                raise Unavailable("the connection broke")
+            return done
+
+    async def answer(outgoing: Outgoing) -> Outcome:
+        losing.left = 1
+        return Rejected("no") if outgoing.body == "bad" else Accepted()
+
+    outbox.database = losing = LosesAnswers(database.dialect, database.reader, database.writer)
+    for body, ended in (("good", "sent"), ("bad", "failed")):
+        tracking = await add(outbox, body)
+        async with talking(outbox, Correspondent(answer)):
+            assert await closed(outbox, tracking) == [ended]
+            await asyncio.sleep(0.3)  # It tries again.
+        assert losing.left == 0
+        assert len(await outbox.notes(tracking)) == 1
 
 
 @pytest.mark.parametrize("jump", [-3_600, 3_600])
