@@ -139,7 +139,7 @@ class Job(Model):
     cost: int = Field(description="Rial, of all accepted rows, by the tariffs of when it begins.")
     unpriced: int = Field(description="Accepted rows that no tariff is for; `cost` is without them.")
     seconds_left: int | None = Field(description="At the pace that it has; null where nobody can say.")
-    fault: JobFault | None = Field(description="Why it failed.")
+    fault: JobFault | None = Field(description="Why it failed, or what it waits for.")
 
 
 class JobPage(Model):

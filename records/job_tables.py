@@ -21,7 +21,7 @@ from records.schema import UPDATED, Id, Instant, metadata
 # to be done with its rows (``records.jobs.Options``). It is read twice, to look at each row and then to send:
 # ``position`` (bytes) and ``line`` are how far that went, and move in the unit of what was made of the rows
 # before. ``validated_at``: the first time is over, ``fed_at``: the second. ``content``: whether the upload is
-# still kept. ``fault`` and what follows it say why the job failed.
+# still kept. ``fault`` and what follows it say why the job failed, or does not go on.
 jobs = Table(
     "jobs",
     metadata,

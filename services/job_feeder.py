@@ -39,6 +39,7 @@ TOGETHER = 100  # Rows before anybody else has the processor.
 MOST_WRONG = 100_000  # Reasons that are kept of one job; those beyond are only counted.
 MOST_JOBS = 8  # Jobs that one process has at a time.
 LEASE = timedelta(seconds=15)
+CREDIT = "credit"  # Why a job waits whose account has not enough of it.
 POLL = 0.5  # Seconds between looks, while there is nothing to do.
 
 log = structlog.get_logger(__name__)
@@ -217,8 +218,12 @@ class Feeder:
         try:
             taken = await self._submissions.put(unit, job, drafts, now)
         except NotEnough as error:
-            log.info("a job waits for credit", job=job.id.hex(), left=error.left, wanted=error.wanted)
             self._readings.pop(job.id, None)
+            if job.fault != CREDIT:
+                log.info("a job waits for credit", job=job.id.hex(), left=error.left, wanted=error.wanted)
+                unit = Unit()
+                jobs.move(unit, job, **_why(Fault("", CREDIT)))
+                await self._committer.commit(unit)
             return False
         if taken:
             ids = [each.id for each in taken]
@@ -228,6 +233,7 @@ class Feeder:
             "line": reading.line,
             "fed": job.fed + len(taken),
             "batches": job.batches + bool(taken),
+            "fault": None,
         }
         if last:
             after |= {"fed_at": now}
@@ -274,10 +280,12 @@ def _in_vain(chosen: Options, rows: int, refused: int) -> str:
 
 def _ended(state: str, fault: Fault | None, now: datetime) -> dict[str, Any]:
     values: dict[str, Any] = {"state": state, "ended_at": now, "moved_at": now}
-    if fault is not None:
-        detail = msgspec.json.encode(fault.values).decode()
-        values |= {"fault": fault.kind, "fault_column": fault.column[:64], "fault_values": detail}
-    return values
+    return values | (_why(fault) if fault is not None else {"fault": None})
+
+
+def _why(fault: Fault) -> dict[str, Any]:
+    detail = msgspec.json.encode(fault.values).decode()
+    return {"fault": fault.kind, "fault_column": fault.column[:64], "fault_values": detail}
 
 
 def _wrong(line: int, number: int, fault: Fault) -> Wrong:

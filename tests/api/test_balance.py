@@ -180,13 +180,12 @@ async def test_a_job_waits_for_credit_and_goes_on(anywhere: Business) -> None:
     await prepaid(anywhere, 5 * PRICE)
     _status, job = await upload(anywhere, rows_of(range(20)), text="{order}")
     async with fed(anywhere):
-        await job_until(anywhere, job["id"], lambda job: job["state"] == "running")
-        await asyncio.sleep(1.2)
-        _status, found = await anywhere.ask("GET", f"/jobs/{job['id']}")
-        assert (found["state"], found["queued"]) == ("running", 0)
+        found = await job_until(anywhere, job["id"], lambda job: job["fault"] is not None)
+        assert (found["state"], found["queued"], found["fault"]["code"]) == ("running", 0, "credit")
         assert await left(anywhere) == 5 * PRICE
         await anywhere.api.credit.add(anywhere.name, 20 * PRICE, "", datetime.now(UTC))
-        await job_until(anywhere, job["id"], lambda job: job["queued"] == 20)
+        found = await job_until(anywhere, job["id"], lambda job: job["queued"] == 20)
+        assert found["fault"] is None
     assert await left(anywhere) == 5 * PRICE
     assert await consistent(anywhere)
 
