@@ -193,6 +193,7 @@ async def test_a_dry_run_and_one_that_stops_send_nothing(anywhere: Business) -> 
     ("options", "field", "code"),
     [
         ({"text": "{x"}, "text", "template"),
+        ({"text": "x" * 401}, "text", "long"),
         ({"text": "a", "template": "b"}, "template", "choice"),
         ({"template": "b"}, "template", "choice"),
         ({"version": "1"}, "version", "choice"),

@@ -29,6 +29,9 @@ from tests.api.test_jobs import fed, job, queued, rows_of, upload
 from tests.running import KEYS, Server, command, within
 from tests.servers import PostgreSQL
 
+# Each of these wants the machine for itself.
+pytestmark = pytest.mark.xdist_group("faults")
+
 ROWS = 16_000
 KILLS = 5
 
