@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
@@ -20,15 +20,7 @@ MessageEvent = Literal[
 Event = MessageEvent | Literal["inbound.received"]
 DeliveryStatus = Literal["waiting", "delivered", "failed"]
 
-_EVENTS: tuple[Event, ...] = (
-    "message.sent",
-    "message.delivered",
-    "message.failed",
-    "message.blocked",
-    "message.expired",
-    "message.cancelled",
-    "inbound.received",
-)
+_EVENTS: tuple[Event, ...] = (*get_args(MessageEvent), "inbound.received")
 
 
 class WebhookRequest(Model):

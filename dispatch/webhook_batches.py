@@ -98,14 +98,19 @@ class Teller:
 
         async def line() -> None:
             while under.left and not under.failed and not stopping():
-                await self._one(under, under.left.pop())
+                try:
+                    await self._one(under, under.left.pop())
+                except Exception:
+                    under.failed = True  # So that no other line begins one that is given back below.
+                    raise
 
-        try:
-            await asyncio.gather(*(line() for _ in range(EACH)))
-        finally:
-            if under.left:
-                left = [each.id for each in under.left]
-                await records.release(self._database, lease, left, self._clock())
+        ended = await asyncio.gather(*(line() for _ in range(EACH)), return_exceptions=True)
+        if under.left:
+            left = [each.id for each in under.left]
+            await records.release(self._database, lease, left, self._clock())
+        for error in ended:
+            if error is not None:
+                raise error
 
     async def _one(self, under: _Under, delivery: Delivery) -> None:
         body = under.bodies.get(delivery.id)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from aiohttp import ClientSession, web
 
-from dispatch.guard import guarded
+from dispatch.guard import guarded, public_or_own
 from dispatch.webhook_batches import PAUSED_AFTER, WAITS
 from records import webhook_deliveries, webhooks
 from records.committer import Committer
@@ -311,6 +314,39 @@ async def test_a_database_that_is_away_for_a_while(
             await until(lambda: shop.told(1))
     await database.close()
     assert len(customer.ids) == 1
+
+
+async def test_a_name_server_that_says_nothing_holds_up_nobody_else(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's own look-up is replaced: a name server that hangs lies beyond the machine."""
+    hang, asked = threading.Event(), threading.Event()
+    look = socket.getaddrinfo
+
+    def slow(host: str, *rest: Any, **more: Any) -> Any:
+        if host == "slow.example":
+            asked.set()
+            hang.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "nobody says")
+        return look(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    customer = Customer()
+    try:
+        async with served(customer) as url, guarded(public_or_own) as http, shop.telling(http, seconds=5):
+            quick = url.replace("127.0.0.1", "localhost")
+            await shop.owe(await shop.webhook("http://slow.example/x"), 20)
+            await until(lambda: _set(asked))
+            await shop.owe(await shop.webhook(quick), 20)
+            await until(lambda: shop.told(20))
+            hang.set()
+    finally:
+        hang.set()
+    assert len(set(customer.ids)) == 20
+
+
+async def _set(event: threading.Event) -> bool:
+    return event.is_set()
 
 
 @pytest.fixture
