@@ -97,6 +97,17 @@ IPPANEL = Vendor(
     {"data": None, "meta": {"status": False, "message_code": "400-1"}},
     {"data": None, "meta": {"status": False, "message_code": "987-1"}},
 )
+
+
+def restcomm(ledger: Ledger, mark: str, parts: Parts) -> Any:
+    return f'<dialog localId="{ledger.take(mark)}"><unstructuredSSNotify_Response/></dialog>'
+
+
+def restcomm_error(code: int) -> str:
+    component = f'<errorComponent invokeId="0" errorCode="{code}"/>'
+    return f'<dialog localId="5"><errComponents>{component}</errComponents></dialog>'
+
+
 BOT = Vendor(
     "/sendMessage",
     _bot_taken,
@@ -138,6 +149,7 @@ VENDORS: Mapping[str, Vendor] = {
         {"message_id": "", "error_data": [{"code": 3, "description": "RateLimitExceeded"}]},
         {"message_id": "", "error_data": [{"code": 987, "description": "?"}]},
     ),
+    "restcomm-push": Vendor("/restcomm", restcomm, restcomm_error(72), restcomm_error(987)),
     "kavenegar-call": KAVENEGAR,
     "ippanel-call": IPPANEL,
     "asterisk": Vendor("/ari/channels", lambda ledger, mark, parts: {"id": str(ledger.take(mark))}),
@@ -156,10 +168,12 @@ VENDORS: Mapping[str, Vendor] = {
 
 @dataclass
 class Faulty:
-    """One vendor's server. ``fault`` befalls the first submit of each message."""
+    """One vendor's server. ``fault`` befalls the first submit of each of three messages; ``begun`` is called
+    once it has befallen all of them."""
 
     vendor: Vendor
     fault: Fault
+    begun: Callable[[], None] = lambda: None
     ledger: Ledger = field(default_factory=Ledger)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -183,21 +197,28 @@ class Faulty:
             "query": request.query,
             "body": _body(request, text),
         }
-        if not re.search(self.vendor.submit, request.path):
-            return web.json_response(self.vendor.other(self.ledger, parts))
         found = MARK.search(unquote_plus(f"{request.path_qs} {text}"))
-        assert found is not None
+        if found is None or not re.search(self.vendor.submit, request.path):
+            return web.json_response(self.vendor.other(self.ledger, parts))
         mark = found[0]
         self.ledger.handed[mark] += 1
+        if len(self.ledger.handed) == 3:
+            self.begun()
 
         def take() -> web.Response:
-            said = self.vendor.taken(self.ledger, mark, parts)
-            return web.json_response(said, status=self.vendor.status)
+            return written(self.vendor.taken(self.ledger, mark, parts), self.vendor.status)
 
         return await self.fault(self, request, take) if self.ledger.handed[mark] == 1 else take()
 
 
 Fault = Callable[[Faulty, web.Request, Callable[[], web.Response]], Awaitable[web.StreamResponse]]
+
+
+def written(said: Any, status: int = 200) -> web.Response:
+    """An answer in JSON, or in XML where it is that."""
+    if isinstance(said, str):
+        return web.Response(text=said, status=status, content_type="text/xml")
+    return web.json_response(said, status=status)
 
 
 def _body(request: web.Request, text: str) -> Any:
@@ -287,11 +308,11 @@ async def refusal(
     faulty: Faulty, request: web.Request, take: Callable[[], web.Response]
 ) -> web.StreamResponse:
     """200, and that it is too much just now inside."""
-    return web.json_response(faulty.vendor.refusal)
+    return written(faulty.vendor.refusal)
 
 
 async def unknown(
     faulty: Faulty, request: web.Request, take: Callable[[], web.Response]
 ) -> web.StreamResponse:
     """200, and a code inside that nobody knows."""
-    return web.json_response(faulty.vendor.unknown)
+    return written(faulty.vendor.unknown)
