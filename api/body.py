@@ -59,11 +59,16 @@ async def json_body(request: web.Request, model: type[ModelT]) -> tuple[ModelT, 
     try:
         return model.model_validate_json(raw), raw
     except ValidationError as error:
-        # The input is not quoted: it says who is written to what.
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        if found[0]["type"] == "json_invalid":
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        if first["type"] == "json_invalid":
             raise Problem("not-json") from None
-        raise Problem("invalid", [_wrong(each) for each in found[:MOST_WRONG]]) from None
+        raise Problem("invalid", faults(error)) from None
+
+
+def faults(error: ValidationError) -> list[Wrong]:
+    """What is wrong, by where it stands. The input is not quoted: it says who is written to what."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [_wrong(each) for each in found[:MOST_WRONG]]
 
 
 def query(request: web.Request, model: type[ModelT]) -> ModelT:
@@ -90,8 +95,7 @@ def parameters(given: Mapping[str, str], model: type[ModelT]) -> ModelT:
 
 def named(error: ValidationError) -> list[Wrong]:
     """What is wrong, by the names of parameters."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [Wrong(each.pointer.removeprefix("/"), each.kind) for each in map(_wrong, found[:MOST_WRONG])]
+    return [Wrong(each.pointer.removeprefix("/"), each.kind) for each in faults(error)]
 
 
 def idempotency_key(request: web.Request) -> str | None:
@@ -112,11 +116,11 @@ def pointer(*parts: str | int) -> str:
 
 def _wrong(error: Any) -> Wrong:
     place: Sequence[str | int] = error["loc"]
-    # The kind of a message stands behind its number, where there is no such thing in the body.
+    # The kind of a message stands behind its number, or before all, where there is no such thing in the body.
     parts = [
         part
         for number, part in enumerate(place)
-        if not (part in _TAGS and number and isinstance(place[number - 1], int))
+        if not (part in _TAGS and (not number or isinstance(place[number - 1], int)))
     ]
     kind: str = error["type"]
     if kind.startswith("union_tag"):

@@ -10,7 +10,16 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+)
 
 MOST_MESSAGES = 1_000
 MOST_PARTS = 10
@@ -19,6 +28,7 @@ DAY = 86_400
 MOST_DAYS = 31
 WITHIN = 60
 
+_EMAIL = r"^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}$"
 _NUMBER = r"^(\+[1-9][0-9]{6,14}|(0098|0)?9([139][0-9]|0[0-5]|2[0-3])[0-9]{7})$"
 # Control characters have no place in a message, but for tabs and ends of lines.
 _TEXT = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
@@ -102,7 +112,7 @@ class EmailMessage(_Message):
     channel: Literal["email"]
     to: str = Field(
         max_length=254,
-        pattern=r"^[A-Za-z0-9._%+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}$",
+        pattern=_EMAIL,
         examples=["sara@example.ir"],
     )
     subject: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")
@@ -167,6 +177,8 @@ Message = Annotated[
     | Annotated[OrderMessage, Tag("order")],
     Discriminator(_which),
 ]
+one: TypeAdapter[Message] = TypeAdapter(Message)
+"""Reads a message that is no JSON any more."""
 
 
 class SendRequest(Model):
@@ -204,7 +216,12 @@ class TemplateQuery(Model):
 
 
 class Recipient(Model):
-    to: Number
+    to: str = Field(
+        max_length=254,
+        pattern=f"{_NUMBER}|{_EMAIL}",
+        description="A number, or for e-mail an address.",
+        examples=["09121234567"],
+    )
     values: dict[str, Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]] = Field(
         default={}, max_length=50, description="One for each placeholder, by its name."
     )
@@ -212,10 +229,18 @@ class Recipient(Model):
 
 
 class TemplateSend(_Timing):
-    """SMS by a template: all of them are taken over, or none."""
+    """Messages by a template: all of them are taken over, or none. What a channel has beside its text is as
+    in a message of its own."""
 
     version: int | None = Field(default=None, ge=1, le=2**31 - 1, description="The last one without it.")
-    line: str | None = Field(default=None, pattern="^[0-9]{3,20}$")
+    channel: Literal["sms", "voice", "email", "push"] | None = Field(
+        default=None, description="sms where neither this nor `channels` is given."
+    )
+    channels: list[Literal["push", "sms", "voice"]] | None = Field(default=None, min_length=2, max_length=3)
+    within: list[Annotated[int, Field(ge=30, le=DAY)]] | None = Field(default=None, max_length=2)
+    subject: _Title | None = Field(default=None, description="Of an e-mail.")
+    title: _Title | None = Field(default=None, description="Of a push.")
+    line: str | None = Field(default=None, pattern="^[0-9]{3,20}$", description="Of an SMS.")
     recipients: list[Recipient] = Field(min_length=1, max_length=MOST_MESSAGES)
 
 

@@ -147,7 +147,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST",
         "/v1/templates/{name}/messages",
         "send",
-        "Send SMS made of a template.",
+        "Send messages made of a template.",
         models.SendResponse,
         202,
         takes=models.TemplateSend,

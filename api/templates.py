@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from aiohttp import web
+from pydantic import ValidationError
 
 from api import body, models
 from api.access import HOLDER
@@ -49,8 +52,11 @@ class Templates:
         asked, raw = await body.json_body(request, models.TemplateSend)
         version = await self._found(request, asked.version)
         wrong: list[Wrong] = []
-        made: list[models.SmsMessage] = []
+        made: list[models.Message] = []
+        common = _common(asked)
         for place, recipient in enumerate(asked.recipients):
+            if len(wrong) >= body.MOST_WRONG:
+                break  # More is not told.
             try:
                 text = self._templates.filled(version, recipient.values)
             except Unfilled as unfilled:
@@ -61,18 +67,12 @@ class Templates:
                 continue
             if not text.strip():
                 wrong.append(Wrong(pointer("recipients", place, "values"), "short"))
-            made.append(
-                models.SmsMessage.model_construct(
-                    channel="sms",
-                    to=recipient.to,
-                    text=text,
-                    line=asked.line,
-                    klass=asked.klass,
-                    send_at=asked.send_at,
-                    expires_in=asked.expires_in,
-                    reference=recipient.reference,
-                )
-            )
+                continue
+            own = {"to": recipient.to, "text": text, "reference": recipient.reference}
+            try:
+                made.append(models.one.validate_python({**common, **own}))
+            except ValidationError as error:
+                wrong += [fault for fault in _faults(error, place) if fault not in wrong]
         if wrong:
             raise Problem("invalid", wrong[: body.MOST_WRONG])
         request_is = b"template " + version.name.encode() + b" " + raw
@@ -83,6 +83,30 @@ class Templates:
         if found is None:
             raise Problem("not-found")
         return found
+
+
+def _common(asked: models.TemplateSend) -> dict[str, Any]:
+    """What of a message is the same for all, as a message has it."""
+    given: dict[str, Any] = {
+        "class": asked.klass,
+        "send_at": asked.send_at,
+        "expires_in": asked.expires_in,
+        "channel": asked.channel or (None if asked.channels else "sms"),
+    }
+    rest = {name: getattr(asked, name) for name in ("channels", "within", "subject", "title", "line")}
+    return {name: value for name, value in (given | rest).items() if value is not None}
+
+
+def _faults(error: ValidationError, place: int) -> Iterator[Wrong]:
+    """What is wrong with the message of this recipient, where it stands in the request."""
+    for fault in body.faults(error):
+        name = fault.pointer.split("/")[1]
+        if name == "text":
+            yield replace(fault, pointer=pointer("recipients", place, "values"))
+        elif name in ("to", "reference"):
+            yield replace(fault, pointer=pointer("recipients", place) + fault.pointer)
+        else:
+            yield fault
 
 
 def _name(request: web.Request) -> str:

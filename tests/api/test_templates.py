@@ -90,6 +90,71 @@ async def test_what_is_wrong_with_values(business: Business) -> None:
     assert await business.home.database.read(select(outbox.c.id)) == []
 
 
+async def test_a_template_goes_by_every_channel(anywhere: Business) -> None:
+    await put(anywhere)
+    values = {"name": "سارا", "order": "۱۲"}
+    number = [{"to": "09121234567", "values": values}]
+    mail = [{"to": "sara@example.ir", "values": values}]
+    for wanted in (
+        {"recipients": number, "line": "10004346"},
+        {"recipients": number, "channel": "voice"},
+        {"recipients": mail, "channel": "email", "subject": "سفارش شما"},
+        {"recipients": number, "channel": "push", "title": "سفارش شما"},
+        {"recipients": number, "channels": ["push", "sms"], "within": [90], "title": "سفارش شما"},
+    ):
+        status, body = await anywhere.ask("POST", "/templates/sent/messages", wanted)
+        assert status == 202, body
+    rows = await anywhere.home.database.read(select(outbox).order_by(outbox.c.id))
+    said = [content(anywhere.home.vault, row.id, row.sealed) for row in rows]
+    assert {each.body for each in said} == {"سلام سارا، سفارش ۱۲ ارسال شد."}
+    made = [(row.channel, row.route, each.subject, each.within) for row, each in zip(rows, said, strict=True)]
+    assert made == [
+        ("sms", "sms-10004346", "", 0),
+        ("voice", "", "", 0),
+        ("email", "", "سفارش شما", 0),
+        ("push", "", "سفارش شما", 0),
+        ("push", "", "سفارش شما", 90),
+    ]
+    _status, page = await anywhere.ask("GET", "/messages?limit=1")
+    _status, body = await anywhere.ask("GET", f"/messages/{page['items'][0]['id']}")
+    assert [each["channel"] for each in body["channels"]] == ["push", "sms"]
+
+
+@pytest.mark.parametrize(
+    ("more", "to", "pointer", "code"),
+    [
+        ({"channel": "email"}, "sara@example.ir", "/subject", "missing"),
+        ({"channel": "email", "subject": "x"}, "09121234567", "/recipients/0/to", "form"),
+        ({}, "sara@example.ir", "/recipients/0/to", "form"),
+        ({"subject": "x"}, "09121234567", "/subject", "unknown"),
+        ({"channel": "voice", "line": "10004346"}, "09121234567", "/line", "unknown"),
+        ({"channel": "push", "channels": ["push", "sms"]}, "09121234567", "/channels", "unknown"),
+        ({"channels": ["sms", "sms"]}, "09121234567", "/recipients/0/channels", "twice"),
+        ({"channel": "telegram"}, "09121234567", "/channel", "choice"),
+    ],
+)
+async def test_what_is_wrong_with_the_channel_of_a_template(
+    business: Business, more: dict[str, Any], to: str, pointer: str, code: str
+) -> None:
+    await put(business)
+    recipients = [{"to": to, "values": {"name": "a", "order": "1"}}] * 2
+    status, body = await business.ask("POST", "/templates/sent/messages", {"recipients": recipients, **more})
+    assert status == 422
+    found = [(each["pointer"], each["code"]) for each in body["errors"]]
+    assert found[0] == (pointer, code)
+    assert len(found) == len(set(found)), "what is wrong for all is said once"
+    assert await business.home.database.read(select(outbox.c.id)) == []
+
+
+async def test_a_text_that_is_too_long_for_its_channel(business: Business) -> None:
+    await put(business, "{a}{b}{c}{d}{e}{f}")
+    values = dict.fromkeys("abcdef", "س" * 200)
+    wanted = {"recipients": [{"to": "09121234567", "values": values}], "channel": "push"}
+    status, body = await business.ask("POST", "/templates/sent/messages", wanted)
+    assert status == 422
+    assert [(each["pointer"], each["code"]) for each in body["errors"]] == [("/recipients/0/values", "long")]
+
+
 async def test_what_a_message_would_cost(business: Business) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
     prices = [Tariff("price", "sms", 1_330, start, numbers="+98")]
