@@ -38,7 +38,8 @@ def keep(
     database: Database,
     named: Iterable[tuple[str, tuple[bytes, Sequence[str]]]],
 ) -> None:
-    """Keeps what the parts of messages are called: (provider, (message, names in order))."""
+    """Keeps what the parts of messages are called: (provider, (message, names in order)). A name given out
+    once more is the newer one's. What failed of a message that goes once more is open again."""
     rows = [
         {
             "provider": provider,
@@ -50,9 +51,21 @@ def keep(
         for provider, (message, called) in named
         for number, name in enumerate(called, 1)
     ]
-    if rows:
-        added = postgresql.insert if database.dialect == "postgresql" else sqlite.insert
-        connection.execute(added(part_names).on_conflict_do_nothing(), rows)
+    if not rows:
+        return
+    connection.execute(
+        update(part_names)
+        .where(
+            part_names.c.message.in_(sorted({row["message"] for row in rows})),
+            part_names.c.status.in_(("failed", "blocked")),
+        )
+        .values(status=None)
+    )
+    added = (postgresql.insert if database.dialect == "postgresql" else sqlite.insert)(part_names)
+    again = {each: added.excluded[each] for each in ("message", "number", "total")} | {"status": None}
+    connection.execute(
+        added.on_conflict_do_update(index_elements=["provider", "external_id"], set_=again), rows
+    )
 
 
 def known(connection: Connection, provider: str, names: Collection[str]) -> Mapping[str, Part]:

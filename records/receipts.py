@@ -286,7 +286,8 @@ def _messages(connection: Connection, provider: str, names: Sequence[str]) -> Ma
     for name, id, status in rows:
         found[name] = _Message(id, status, False)
     for name, part in part_names.known(connection, provider, wanted).items():
-        found[name] = _Message(part.message, part.shown, part.former, part)
+        if name not in found or found[name].id <= part.message:
+            found[name] = _Message(part.message, part.shown, part.former, part)
     return found
 
 

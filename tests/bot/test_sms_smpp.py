@@ -15,7 +15,7 @@ from records.tables import complaints, inbox, outbox
 from smpp.coding import UCS2
 from smpp.parts import split
 from tests.bot.sms_people import Texter, count, records
-from tests.running import Server, within
+from tests.running import KEYS, Server, command, within
 from tests.smpp.smsc import Smsc, octets, smsc
 
 pytestmark = pytest.mark.xdist_group("sms-smpp")
@@ -154,3 +154,43 @@ async def test_one_bind_sends_and_hears(tmp_path: Path) -> None:
                     await asyncio.sleep(0.05)
             assert await server.stop() == 0
         assert (len(center.of("bind")), len(center.of("unbind"))) == (1, 1)
+
+
+@within(120)
+async def test_who_answers_and_who_sends_are_two_processes(tmp_path: Path, postgresql_url: str) -> None:
+    """Either may get what is the other's: what people write is stored by the one that sends, and receipts are
+    kept by the one that answers."""
+    async with smsc(receipts="text", receiptsVia=0) as center:
+        url = f"smpp://client:secret@127.0.0.1:{center.port}"
+        settings = {
+            "DATABASE_URL": postgresql_url,
+            "KEYS": KEYS,
+            "SMS_PROVIDER": "smpp",
+            "SMPP_SMS_URL": url,
+            "SMPP_SMS_SENDER": LINE,
+            "SMS_INBOUND_SMPP": url,
+            "SMS_LINES": LINE,
+        }
+        done = await asyncio.to_thread(command, "flows", "publish", folder=tmp_path, settings=settings)
+        assert done.returncode == 0, done.stderr
+        answers = Server(tmp_path / "serve", settings)
+        sends = Server(tmp_path / "dispatch", settings, command=("dispatch",))
+        async with answers:
+            await center.wait("bind", kind="bind_receiver")
+            async with sends:
+                await center.wait("bind", kind="bind_transceiver")
+                assert await acknowledged(center, await deliver(center, "989125550101", "شکایت", "said")) == [
+                    0
+                ]
+                [answer, *_] = await center.wait("submit")
+                parts = octets(answer["pdu"]["short_message"])[4]
+                for number in range(1, parts + 1):
+                    await center.wait("acknowledged", name=f"receipt id-{number}", status=0)
+                by = {each["name"]: each["session"] for each in center.of("acknowledged")}
+                assert by["said/0"] != by["receipt id-1"]
+                async with records(answers) as database:
+                    asked = select(outbox.c.status)
+                    while [each.status for each in await database.read(asked)] != ["delivered"]:
+                        await asyncio.sleep(0.05)
+                assert await sends.stop() == 0
+            assert await answers.stop() == 0

@@ -20,6 +20,7 @@ const plan = Object.assign(
     redeliver: false, // deliveries that are not answered when a session ends come again at the next bind
     quiet: false, // submits are counted and not told one by one
     receipts: '', // 'text' or 'tlv': each submit that asks for a receipt gets one, as soon as it is answered
+    receiptsVia: undefined, // by which of the sessions that receive; else by the last
   },
   JSON.parse(process.argv[2] || '{}'),
 );
@@ -95,7 +96,7 @@ function receipt(pdu, id) {
   const given = {source_addr: pdu.destination_addr, destination_addr: pdu.source_addr, esm_class: 4};
   if (plan.receipts === 'tlv') Object.assign(given, {short_message: {hex: ''}, receipted_message_id: id, message_state: 2});
   else given.short_message = {hex: Buffer.from(`id:${id} sub:001 dlvrd:001 stat:DELIVRD err:000 text:`).toString('hex')};
-  deliver(`receipt ${id}`, {pdu: given});
+  deliver(`receipt ${id}`, {pdu: given, via: plan.receiptsVia});
 }
 
 function submitted(session, one) {
