@@ -7,9 +7,8 @@ be sent, ``sent`` ones are to be asked about (``records.receipts``). Who works i
 settlement.
 
 A lane is a channel and a class. In it senders take turns: a claim goes from sender to sender, from the one
-after the last that was served, and takes as many of each one's messages as of any other's. All of it are
-single steps in one index (``ix_outbox_lanes``), whatever the number of messages that wait: from lane to lane,
-from sender to sender, and to the first messages of each.
+after the last that was served, and takes as many of each one's messages as of any other's. Where something
+waits is found by single steps in one index (``records.lanes``), and so are the first messages of each sender.
 """
 
 from __future__ import annotations
@@ -23,45 +22,14 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from records import settlement
 from records.database import Database
+from records.lanes import CLASSES as CLASSES
+from records.lanes import Lane as Lane
+from records.lanes import senders_behind, senders_due, urgency, waiting
 from records.settlement import Note as Note
 from records.settlement import Settled as Settled
 from records.tables import OURSELVES, microseconds, moment, outbox
 
-CLASSES = ("otp", "service", "bulk")  # In the order in which they are served.
-Lane = tuple[str, str]  # (channel, class)
-
-SENDERS = 64  # Looked at for one claim of one lane; the next claim goes on behind them.
 FEW = 4_096  # A lease is among the first so many messages that a sender has waiting.
-
-_GOES = "finished_at IS NULL AND sent_at IS NULL"
-
-# The lanes in which something waits: each is the first behind the one before it. (SQLite compares two columns
-# at once by the first of them alone, and would walk through all of a lane to find the next one.)
-_LANES = f"""
-WITH RECURSIVE lanes (channel, class) AS (
- SELECT f.channel, f.class FROM
-  (SELECT channel, class FROM outbox WHERE {_GOES} ORDER BY channel, class LIMIT 1) AS f
- UNION ALL
- SELECT o.channel, o.class FROM lanes JOIN outbox AS o ON o.id =
-  coalesce(
-   (SELECT n.id FROM outbox AS n WHERE n.finished_at IS NULL AND n.sent_at IS NULL
-    AND n.channel = lanes.channel AND n.class > lanes.class ORDER BY n.class LIMIT 1),
-   (SELECT n.id FROM outbox AS n WHERE n.finished_at IS NULL AND n.sent_at IS NULL
-    AND n.channel > lanes.channel ORDER BY n.channel, n.class LIMIT 1)))
-SELECT channel, class FROM lanes"""  # noqa: S608  # Words of ours.
-
-# The senders with something in a lane, in their order behind one of them, and when the first of it is due.
-_SENDERS = f"""
-WITH RECURSIVE senders (sender, due_at) AS (
- SELECT f.sender, f.due_at FROM
-  (SELECT sender, due_at FROM outbox WHERE {_GOES} AND channel = {{channel}} AND class = {{klass}}
-   AND sender > {{last}} ORDER BY sender, due_at LIMIT 1) AS f
- UNION ALL
- SELECT o.sender, o.due_at FROM senders JOIN outbox AS o ON o.id =
-  (SELECT n.id FROM outbox AS n WHERE n.finished_at IS NULL AND n.sent_at IS NULL
-   AND n.channel = {{channel}} AND n.class = {{klass}} AND n.sender > senders.sender
-   ORDER BY n.sender, n.due_at LIMIT 1))
-SELECT sender, due_at FROM senders LIMIT {{most}}"""  # noqa: S608  # Words of ours.
 
 _FREE = "o.due_at <= {now} AND (o.lease_until IS NULL OR o.lease_until < {over})"
 
@@ -128,9 +96,8 @@ async def claim(
     at, over = microseconds(now), microseconds(lapsed_by or now)
 
     def look(connection: Connection) -> list[tuple[Lane, list[bytes]]]:
-        lanes = [(row[0], row[1]) for row in connection.exec_driver_sql(_LANES)]
-        open_ = sorted((lane for lane in lanes if lane not in busy), key=_urgency)
-        found = [(lane, _senders(connection, database, lane, served.get(lane, b""), at)) for lane in open_]
+        open_ = sorted((lane for lane in waiting(connection) if lane not in busy), key=urgency)
+        found = [(lane, senders_due(connection, database, lane, served.get(lane, b""), at)) for lane in open_]
         return [(lane, senders) for lane, senders in found if senders]
 
     lanes = await database.look(look)
@@ -200,37 +167,10 @@ async def depth(database: Database) -> Mapping[str, int]:
     return {name: counted.get(name, 0) for name in CLASSES}
 
 
-def _urgency(lane: Lane) -> tuple[int, str]:
-    channel, klass = lane
-    return (CLASSES.index(klass), channel)
-
-
-def _senders(connection: Connection, database: Database, lane: Lane, last: bytes, now: int) -> list[bytes]:
-    """The senders that have something due, beginning behind the one that was served last."""
-    behind = _read_senders(connection, database, lane, last)
-    if last and len(behind) < SENDERS:
-        first = _read_senders(connection, database, lane, b"")
-        behind += [(sender, due) for sender, due in first if sender <= last]
-    return [sender for sender, due in behind[:SENDERS] if due <= now]
-
-
-def _read_senders(
-    connection: Connection, database: Database, lane: Lane, last: bytes
-) -> list[tuple[bytes, int]]:
-    channel, klass = lane
-    if database.dialect == "postgresql":
-        statement = _SENDERS.format(channel="$1", klass="$2", last="$3", most="$4")
-    else:
-        statement = _SENDERS.format(channel="?1", klass="?2", last="?3", most="?4")
-    rows = connection.exec_driver_sql(statement, (channel, klass, last, SENDERS))
-    return [(row[0], row[1]) for row in rows]
-
-
 def _leased_to(connection: Connection, database: Database, lease: bytes) -> list[bytes]:
     found: list[bytes] = []
-    for row in connection.exec_driver_sql(_LANES).all():
-        lane = (row[0], row[1])
-        for sender, _due in _read_senders(connection, database, lane, b""):
+    for lane in waiting(connection):
+        for sender, _due in senders_behind(connection, database, lane, b""):
             first = (
                 select(outbox.c.id, outbox.c.lease_owner)
                 .where(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from records import claims
+from records import lanes
 from records.claims import (
     Claimed,
     Lane,
@@ -220,8 +220,8 @@ async def test_looking_for_lanes_costs_the_same_however_much_waits(outbox: Outbo
             driver: Any = connection.connection.driver_connection
             driver.set_progress_handler(count, 10)
             try:
-                connection.exec_driver_sql(claims._LANES).all()
-                claims._senders(connection, outbox.database, ("sms", "bulk"), b"", 0)
+                lanes.waiting(connection)
+                lanes.senders_due(connection, outbox.database, ("sms", "bulk"), b"", 0)
             finally:
                 driver.set_progress_handler(None, 10)
 
