@@ -47,7 +47,7 @@ def correspondents(home: House) -> dict[str, BotApi]:
 @asynccontextmanager
 async def typing_shown(home: House, carriers: Mapping[str, BotApi]) -> AsyncIterator[None]:
     """Whom an operator is writing to sees it meanwhile."""
-    typing = Typing(home.database, home.vault, carriers, asyncio.get_running_loop().time)
+    typing = Typing(home.database, home.vault, carriers, clock=now, alone=home.settings.embedded)
     silence = home.signals.listen(typing.heard)
     try:
         yield

@@ -104,7 +104,8 @@ class Registration:
                     await asyncio.sleep(REFUSED)
                     continue
                 self._line.away = isinstance(error, NetworkError)
-                log.warning("webhook not set yet", bot=self._line.route, error=type(error).__name__)
+                if not failures:
+                    log.warning("webhook not set yet", bot=self._line.route, error=type(error).__name__)
                 await asyncio.sleep(PAUSES[min(failures, len(PAUSES) - 1)])
                 failures += 1
             else:

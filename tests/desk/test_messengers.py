@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -63,7 +64,7 @@ async def test_the_person_sees_the_operator_write(bot_service: Server, chats: Me
         async with again(lambda: operator.type("x\x7f", enter=False)):
             await eventually(lambda: len(signs()) == 3)
         times = [sign.at for sign in signs()]
-        assert all(later - sooner > 3.0 for sooner, later in pairwise(times))
+        assert all(later - sooner > 2.0 for sooner, later in pairwise(times))
         assert {(sign.chat, sign.given["action"]) for sign in signs()} == {(str(sara.id), "typing")}
         chats.bot.calls.clear()
         chats.fault = refusing("sendChatAction")
@@ -182,3 +183,33 @@ async def test_files_both_ways_on_the_web(service: Server, http: ClientSession, 
             f"{service.url}/chat/files/{post['file']}", headers={"Authorization": f"Bearer {other.token}"}
         ) as response:
             assert response.status == 404
+
+
+@within(150)
+async def test_two_that_answer_and_two_that_send(
+    beyond: dict[str, str], chats: Messenger, tmp_path: Path
+) -> None:
+    """However many processes there are, the person sees one sign at a time, and gets a file once."""
+    settings = settings_of(chats, "polling", "telegram", free_port()) | beyond
+    answering = [Server(tmp_path / f"a{place}", dict(settings)) for place in range(2)]
+    sending = [Server(tmp_path / f"s{place}", dict(settings), command=("dispatch",)) for place in range(2)]
+    async with AsyncExitStack() as stack:
+        for server in answering + sending:
+            await stack.enter_async_context(server)
+        operator = await stack.enter_async_context(Operator(answering[1], terminal=True))
+        sara = Person(chats)
+        await accepted(operator, sara)
+
+        def sent(method: str) -> list[Sent]:
+            return [each for each in chats.bot.sent if each.method == method]
+
+        async with again(lambda: operator.type("x\x7f", enter=False)):
+            await eventually(lambda: len(sent("sendChatAction")) == 3)
+        times = [sign.at for sign in sent("sendChatAction")]
+        assert all(later - sooner > 2.0 for sooner, later in pairwise(times))
+        (tmp_path / "a.png").write_bytes(png())
+        await operator.type(f"/فایل {tmp_path / 'a.png'}")
+        await operator.see("فایل فرستاده شد.")
+        await operator.type("همین بود")
+        assert (await sara.hears()).text == "همین بود"
+        assert len(sent("sendPhoto")) == 1
