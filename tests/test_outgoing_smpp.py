@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from sqlalchemy import select
 
+from records.committer import Committer
+from records.keyring import Keyring
+from records.outbox import queue
+from records.tables import outbox
+from records.unit import Unit
+from records.vault import Vault
+from tests.bot.sms_people import records
+from tests.dispatch.smpp_lines import wall_clock
 from tests.dispatch.test_restcomm_push import SHOWN, Gateway
 from tests.dispatch.test_restcomm_push import xml as dialog
-from tests.running import within
-from tests.smpp.smsc import Smsc, smsc
+from tests.running import Server, within
+from tests.smpp.smsc import Smsc, octets, smsc
 from tests.test_outgoing import NUMBER, Run, run, send
+from tests.ussd.handsets import Handset
 
 RUN = run  # A fixture.
 pytestmark = pytest.mark.xdist_group("sms-smpp")
@@ -96,3 +108,49 @@ async def test_a_number_goes_by_the_connector_of_its_network(run: Run, tmp_path:
         said = await send(run, settings, "sms", "09351234567", "--text", "سلام")
         assert said[-1] == "delivered by smpp-mtn as 1"
         assert [each["pdu"]["source_addr"] for each in other.of("submit")] == ["30002225"]
+
+
+@within(120)
+async def test_screens_are_pushed_by_the_bind_that_people_dial_over(tmp_path: Path) -> None:
+    async with smsc() as center:
+        settings = {
+            "USSD_PUSH_PROVIDER": "smpp-ussd",
+            "SMPP_USSD_URL": f"smpp://client:secret@127.0.0.1:{center.port}",
+            "SMPP_USSD_CODE": "*733#",
+        }
+        async with Server(tmp_path, settings) as server, records(server) as database:
+            phone = Handset(center)
+            assert (await phone.dial()).text.startswith("چاپار")
+            unit, vault = Unit(), Vault(Keyring.load(server.data / "keys.json"))
+            tracking = queue(
+                unit,
+                vault,
+                now=wall_clock(),
+                channel="ussd",
+                klass="service",
+                kind="msisdn",
+                to="+989121234567",
+                body="شارژ شما تمام شد.",
+                lifetime=timedelta(minutes=5),
+            )
+            async with Committer(database) as committer:
+                await committer.commit(unit)
+            [_screen, pushed] = [each["pdu"] for each in await center.wait("submit", 2)]
+            assert pushed["ussd_service_op"] == 3
+            asked = select(outbox.c.status).where(outbox.c.tracking == tracking)
+            while [each.status for each in await database.read(asked)] != ["sent"]:
+                await asyncio.sleep(0.05)
+            # What the phone says of it is nobody's answer.
+            await center.deliver(
+                "shown",
+                source_addr="989121234567",
+                destination_addr="733",
+                service_type="USSD",
+                short_message=b"",
+                ussd_service_op=19,
+                its_session_info=octets(pushed["its_session_info"]),
+            )
+            await center.wait("acknowledged", name="shown", status=0)
+            assert (await phone.type("1")).waits
+            assert [each["kind"] for each in center.of("bind")] == ["bind_transceiver"]
+            assert await server.stop() == 0
