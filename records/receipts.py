@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, exists, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from records import orders, part_names, settlement, suppressions
@@ -21,17 +21,14 @@ from records.ids import new_id
 from records.settlement import Note, Settled
 from records.statuses import changed
 from records.tables import (
-    account_messages,
     attempts,
     former_names,
-    order_steps,
     outbox,
     receipt_orphans,
 )
 
 ORPHANS_FOR = timedelta(hours=72)
 MATCHED = 500  # Orphans that are looked at together.
-APP = "app"  # Whoever shows a push, and says so.
 AGAIN = "unreceipted"  # What is kept of an attempt whose receipt did not come in time.
 
 
@@ -132,7 +129,7 @@ async def keep(database: Database, provider: str, told: Sequence[Told], now: dat
 
     def write(connection: Connection) -> int:
         known = _messages(connection, provider, [each.external_id for each in told])
-        _apply(connection, database, provider, [(known[each.external_id], each) for each in told
+        apply(connection, database, provider, [(known[each.external_id], each) for each in told
                                                 if each.external_id in known], now)  # fmt: skip
         orphans = [
             {
@@ -152,80 +149,6 @@ async def keep(database: Database, provider: str, told: Sequence[Told], now: dat
         return len(told) - len(orphans)
 
     return await database.transaction(write) if told else 0
-
-
-async def arrived(
-    database: Database, account: bytes, sandbox: bool, numbers: Sequence[str], now: datetime
-) -> int:
-    """The app of this account has its pushes of these tracking numbers; how many it has. It is the receipt
-    of a channel whose services have none."""
-    pushed = exists().where(
-        order_steps.c.message == outbox.c.id,
-        order_steps.c.channel == "push",
-        order_steps.c.started_at.is_not(None),
-    )
-    mine = (
-        select(outbox.c.id, outbox.c.tracking, outbox.c.status)
-        .join(account_messages, account_messages.c.message == outbox.c.id)
-        .where(
-            outbox.c.tracking.in_(numbers),
-            account_messages.c.account == account,
-            account_messages.c.sandbox == sandbox,
-            or_(outbox.c.channel == "push", pushed),
-            outbox.c.status != "cancelled",
-        )
-        .order_by(outbox.c.id)
-    )
-
-    def write(connection: Connection) -> int:
-        rows = connection.execute(mine).all()
-        told = [(_Message(row.id, row.status, True), Told(row.tracking, "delivered")) for row in rows]
-        _apply(connection, database, APP, told, now)
-        by_push = (order_steps.c.message.in_([row.id for row in rows]), order_steps.c.channel == "push")
-        ended = order_steps.c.ended.is_not(None)
-        connection.execute(update(order_steps).where(*by_push, ended).values(ended="delivered"))
-        return len(rows)
-
-    return await database.transaction(write)
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """A mail of ours that somebody tells of."""
-
-    id: bytes
-    status: str
-    provider: str
-    party: bytes
-    sealed: bytes
-
-
-async def mailed(database: Database, id: bytes, tracking: str) -> Mail | None:
-    """The mail that went with this id and this tracking number."""
-    rows = await database.read(
-        select(outbox.c.id, outbox.c.status, outbox.c.provider, outbox.c.party, outbox.c.sealed).where(
-            outbox.c.id == id,
-            outbox.c.tracking == tracking,
-            outbox.c.channel == "email",
-            outbox.c.sent_at.is_not(None),
-        )
-    )
-    return Mail(*rows[0]) if rows else None
-
-
-async def bounced(
-    database: Database, mail: Mail, detail: str, suppression: suppressions.Suppression | None, now: datetime
-) -> None:
-    """Somebody on the way gave up on a mail, in these words; its address is suppressed as said."""
-
-    def write(connection: Connection) -> None:
-        said = Told("", "failed", detail)
-        told = [(_Message(mail.id, mail.status, False), said)]
-        _apply(connection, database, mail.provider or "none", told, now)
-        if suppression is not None:
-            suppressions.write(connection, database, [suppression])
-
-    await database.transaction(write)
 
 
 async def match_orphans(database: Database, now: datetime, after: bytes = b"") -> tuple[int, bytes]:
@@ -248,7 +171,7 @@ async def match_orphans(database: Database, now: datetime, after: bytes = b"") -
             known = _messages(connection, provider, [row.external_id for row in mine])
             found = [row for row in mine if row.external_id in known]
             said = [(known[row.external_id], Told(row.external_id, row.status, row.detail)) for row in found]
-            _apply(connection, database, provider, said, now)
+            apply(connection, database, provider, said, now)
             gone += [row.id for row in found]
             matched += len(found)
         if gone:
@@ -260,44 +183,48 @@ async def match_orphans(database: Database, now: datetime, after: bytes = b"") -
 
 
 @dataclass(frozen=True, slots=True)
-class _Message:
+class Known:
+    """A message of which something is said. ``former``: another provider may have it by now."""
+
     id: bytes
     status: str
     former: bool
     part: part_names.Part | None = None
 
 
-def _messages(connection: Connection, provider: str, names: Sequence[str]) -> Mapping[str, _Message]:
+def _messages(connection: Connection, provider: str, names: Sequence[str]) -> Mapping[str, Known]:
     """The message by each of its names there, also one that it had before; of several the newest."""
     wanted = sorted(set(names))
-    found: dict[str, _Message] = {}
+    found: dict[str, Known] = {}
     rows = connection.execute(
         select(former_names.c.external_id, outbox.c.id, outbox.c.status)
         .join(outbox, outbox.c.id == former_names.c.message)
         .where(former_names.c.provider == provider, former_names.c.external_id.in_(wanted))
     )
     for name, id, status in rows:
-        found[name] = _Message(id, status, True)
+        found[name] = Known(id, status, True)
     rows = connection.execute(
         select(outbox.c.external_id, outbox.c.id, outbox.c.status)
         .where(outbox.c.provider == provider, outbox.c.external_id.in_(wanted))
         .order_by(outbox.c.id)
     )
     for name, id, status in rows:
-        found[name] = _Message(id, status, False)
+        found[name] = Known(id, status, False)
     for name, part in part_names.known(connection, provider, wanted).items():
         if name not in found or found[name].id <= part.message:
-            found[name] = _Message(part.message, part.shown, part.former, part)
+            found[name] = Known(part.message, part.shown, part.former, part)
     return found
 
 
-def _apply(
+def apply(
     connection: Connection,
     database: Database,
     provider: str,
-    told: Sequence[tuple[_Message, Told]],
+    told: Sequence[tuple[Known, Told]],
     now: datetime,
 ) -> None:
+    """Keeps what is said of messages, in a transaction that is under way, with all that follows of it. The
+    same again changes nothing."""
     if not told:
         return
     seen = {
@@ -310,7 +237,7 @@ def _apply(
             )
         )
     }
-    fresh: list[tuple[_Message, Told]] = []
+    fresh: list[tuple[Known, Told]] = []
     for message, said in told:
         each = replace(said, detail=message.part.place + said.detail) if message.part else said
         if (event := (message.id, each.status, each.detail)) not in seen:
@@ -365,8 +292,8 @@ def _apply(
 
 
 def _of_wholes(
-    connection: Connection, provider: str, fresh: Sequence[tuple[_Message, Told]]
-) -> list[tuple[_Message, Told]]:
+    connection: Connection, provider: str, fresh: Sequence[tuple[Known, Told]]
+) -> list[tuple[Known, Told]]:
     """What was said of messages, with what follows for those of whose parts it was said."""
     whole = [(message, each) for message, each in fresh if message.part is None]
     parts = {message.id: (message, each) for message, each in fresh if message.part is not None}

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from records import receipts
+from records import reported
 from records.database import Database
 from records.outbox import content
 from records.suppressions import Suppression
@@ -46,13 +46,13 @@ class Bouncing:
     async def take(self, told: Returned, now: datetime) -> bool:
         """Keeps it; whether it is of a mail of ours. The same again changes nothing. Raises
         ``Unavailable``."""
-        mail = await receipts.mailed(self._database, told.id, told.tracking)
+        mail = await reported.mailed(self._database, told.id, told.tracking)
         if mail is None:
             return False
         suppression = None
         if told.gone and self._is_theirs(told, mail.sealed):
             suppression = Suppression("email", mail.party, "all", "hard", now, now + FORGET)
-        await receipts.bounced(self._database, mail, told.detail, suppression, now)
+        await reported.bounced(self._database, mail, told.detail, suppression, now)
         log.info("a mail came back", tracking=told.tracking, suppressed=suppression is not None)
         return True
 

@@ -21,7 +21,7 @@ from records.committer import Committer
 from records.database import Database
 from records.orders import Way
 from records.outbox import Content, queue
-from records.receipts import arrived
+from records.reported import arrived
 from records.statuses import cancelled
 from records.tables import outbox
 from records.unit import Conflict, Unavailable, Unit
