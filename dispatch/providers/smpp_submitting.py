@@ -7,6 +7,7 @@ Source: SMPP v3.4 §5.1.3 (statuses).
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +25,7 @@ from dispatch.errors import (
     Unreachable,
     Unroutable,
 )
+from records.claims import CLASSES
 from smpp.connection import Connection
 from smpp.errors import QUEUE_FULL, STATUSES, Advice, BindRefused, NoAnswer, NotSent, Refused, TooMuch
 from smpp.pdu import Message, Pdu
@@ -56,6 +58,37 @@ class _Rest:
     why: str
 
 
+class _Places:
+    """So many may be under way at once. Who waits for a place gets it by class, codes first: behind the parts
+    of a few hundred advertisements a code would come too late."""
+
+    def __init__(self, free: int) -> None:
+        self._free = free
+        self._queues: tuple[deque[asyncio.Future[None]], ...] = tuple(deque() for _ in CLASSES)
+
+    async def take(self, klass: str) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queues[CLASSES.index(klass)].append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.leave()  # The place came at the same moment.
+            raise
+
+    def leave(self) -> None:
+        for queue in self._queues:
+            while queue:
+                turn = queue.popleft()
+                if not turn.done():
+                    turn.set_result(None)
+                    return
+        self._free += 1
+
+
 class _Countdown:
     """``all`` is done once ``one`` was called so many times."""
 
@@ -77,26 +110,29 @@ class Submitter:
     def __init__(self, name: str, connection: Connection) -> None:
         self._name = name
         self._connection = connection
-        self._places = asyncio.Semaphore(connection.room)
+        self._places = _Places(connection.room)
         self._rest: _Rest | None = None
 
     async def missing(self) -> DispatchError | None:
         """Why nothing can be submitted, for want of a bind."""
         return None if await self._connection.able(PATIENCE) else self._unbound()
 
-    async def submit(self, message: Message) -> Answer:
+    async def submit(self, message: Message, klass: str) -> Answer:
         """The SMSC's id of the message, or why it was not taken. Once the SMSC asked for fewer, or is gone,
         whatever else waits here is not submitted before that time is over."""
-        async with self._places:
+        await self._places.take(klass)
+        try:
             return self._left_alone() or await self._ask(message)
+        finally:
+            self._places.leave()
 
-    async def submit_all(self, messages: Sequence[Message]) -> Sequence[Answer]:
+    async def submit_all(self, messages: Sequence[Message], klass: str) -> Sequence[Answer]:
         """The same of many, in their order and together. (A task for each takes as long as all the rest of a
         submit.)"""
         answers: list[Answer] = [""] * len(messages)
         done = _Countdown(len(messages))
         for place, message in enumerate(messages):
-            await self._places.acquire()
+            await self._places.take(klass)
             answer: Answer | None = self._left_alone()
             if answer is None:
                 try:
@@ -109,9 +145,9 @@ class Submitter:
                 except TooMuch as error:
                     answer = Rejected(str(error))
                 except BaseException:
-                    self._places.release()
+                    self._places.leave()
                     raise
-            self._places.release()
+            self._places.leave()
             answers[place] = answer
             done.one()
         await done.all
@@ -120,7 +156,7 @@ class Submitter:
     def _answered(
         self, answers: list[Answer], place: int, done: _Countdown, posted: asyncio.Future[Pdu]
     ) -> None:
-        self._places.release()
+        self._places.leave()
         try:
             answers[place] = self._connection.read(posted)
         except Refused as error:

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from dispatch.providers.sms.smpp import Manner, validity
+from dispatch.provider import Accepted
+from dispatch.providers.sms.smpp import Manner, Smpp, validity
 from records.unit import Unavailable
 from tests.dispatch.outbox import Outbox, until
-from tests.dispatch.smpp_lines import LINE, QUICK, lines, receipt
-from tests.dispatch.vendors import NOW
+from tests.dispatch.smpp_lines import LINE, QUICK, connected, lines, receipt, wall_clock
+from tests.dispatch.vendors import NOW, outgoing
 from tests.running import within
 from tests.smpp.smsc import Smsc, octets, smsc
 
@@ -229,6 +230,23 @@ async def test_links_that_drop_in_mid_window(outbox: Outbox, center: Smsc) -> No
         assert doubled <= sum(noted), "each that may have gone twice is known"
         assert sum(noted) <= 20, "and they are no more than were on their way"
         assert at.shared.connection.counts.lost >= 2
+
+
+@within(60)
+async def test_a_code_does_not_wait_behind_the_parts_of_advertisements(center: Smsc) -> None:
+    await center.plan(delay=20)
+    shared = connected(center.port, window=2)
+    provider = Smpp("smpp", shared.connection, (LINE,), clock=wall_clock)
+    async with shared.used():
+        many = [outgoing(body=LONG, klass="bulk") for _ in range(20)]
+        sending = asyncio.create_task(provider.send(many))
+        await center.wait("submit", 10)
+        (outcome,) = await provider.send([outgoing(body="123456", klass="otp")])
+        assert isinstance(outcome, Accepted)
+        assert (await center.count())["submits"] < 20, "of 80"
+        assert all(isinstance(each, Accepted) for each in await sending)
+        told = [octets(each["short_message"]) for each in submitted(center)]
+        assert told.index(b"123456") <= 16
 
 
 @within(60)

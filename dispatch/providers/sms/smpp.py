@@ -85,7 +85,7 @@ class Smpp:
         long = [place for place, (_coding, cuts) in enumerate(cut) if len(cuts) > 1]
         messages = [self._message(batch[place], cut[place][0], cut[place][1][0]) for place in short]
         answers, rest = await asyncio.gather(
-            self._submitter.submit_all(messages),
+            self._submitter.submit_all(messages, batch[0].klass),
             asyncio.gather(*(self._send_parts(batch[place], *cut[place]) for place in long)),
         )
         outcomes: list[Outcome] = [Rejected("more parts than a message can have")] * len(batch)
@@ -99,14 +99,17 @@ class Smpp:
         """Its data_coding, and its short messages: none where there would be too many."""
         coding = GSM7 if is_gsm7(outgoing.body) else UCS2
         try:
-            return coding, split(outgoing.body, coding, names.serial(outgoing.id), self._manner.way)
+            cuts = split(outgoing.body, coding, 0, self._manner.way)
+            if len(cuts) > 1:  # Only they have a reference, which is the same when they go once more.
+                cuts = split(outgoing.body, coding, names.serial(outgoing.id), self._manner.way)
+            return coding, cuts
         except TooMuch:
             return coding, []
 
     async def _send_parts(self, outgoing: Outgoing, coding: int, cuts: Sequence[Cut]) -> Outcome:
         taken = self._begun.pop(outgoing.id, [])
         for cut in cuts[len(taken) :]:
-            answer = await self._submitter.submit(self._message(outgoing, coding, cut))
+            answer = await self._submitter.submit(self._message(outgoing, coding, cut), outgoing.klass)
             if isinstance(answer, DispatchError):
                 if taken and not isinstance(answer, Rejected | Unroutable):
                     self._begun[outgoing.id] = taken

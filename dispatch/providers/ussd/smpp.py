@@ -57,7 +57,7 @@ class SmppPush:
             return [missing] * len(batch)
         fitting = [alphabet.fits(each.body, USSD.septets, USSD.units) for each in batch]
         messages = [self._message(each) for each, fits in zip(batch, fitting, strict=True) if fits]
-        answers = iter(await self._submitter.submit_all(messages))
+        answers = iter(await self._submitter.submit_all(messages, batch[0].klass))
         return [_outcome(next(answers)) if fits else Unroutable("longer than a screen") for fits in fitting]
 
     def _message(self, outgoing: Outgoing) -> Message:
