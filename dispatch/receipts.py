@@ -15,11 +15,12 @@ from dispatch.errors import DispatchError
 from dispatch.provider import Provider, Receipt, ReceiptSource
 from dispatch.routes import choose
 from dispatch.settling import told
+from records.awaited import Awaited, claim_receipts, send_again
 from records.claims import settle
 from records.database import Database
 from records.orders import take_due
 from records.outbox import content
-from records.receipts import Awaited, claim_receipts, match_orphans, send_again
+from records.receipts import match_orphans
 from records.routes import tried
 from records.unit import Unavailable
 from records.vault import Unreadable, Vault

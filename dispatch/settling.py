@@ -15,8 +15,8 @@ from dispatch.provider import (
     Receipt,
 )
 from dispatch.retry import Again, Stop, decide
+from records.awaited import Awaited
 from records.claims import Claimed, Note, Settled
-from records.receipts import Awaited
 
 RECEIPTS_FOR = timedelta(hours=48)  # Providers forget a message after two days.
 FIRST_RECEIPT = timedelta(seconds=5)

@@ -1,7 +1,7 @@
 """The outbox as the dispatcher works it: claim under a lease, settle.
 
 A row is worked while ``finished_at`` is NULL and ``due_at`` has come: ``queued`` and ``claimed`` rows are to
-be sent, ``sent`` ones are to be asked about (``records.receipts``). Who works it holds a lease:
+be sent, ``sent`` ones are to be asked about (``records.awaited``). Who works it holds a lease:
 ``lease_owner`` is new for each claim, so that one who comes late finds that the row is no longer his, and
 ``lease_until`` is when others may take it. Nothing is locked, and no connection held, between a claim and its
 settlement.

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Connection
 
 from records import lanes
+from records.awaited import Awaited, claim_receipts
 from records.claims import (
     Claimed,
     Lane,
@@ -24,7 +25,6 @@ from records.claims import (
     renew,
     settle,
 )
-from records.receipts import Awaited, claim_receipts
 from tests.dispatch.outbox import Outbox
 
 MINUTE = timedelta(minutes=1)

@@ -8,8 +8,8 @@ import pytest
 from dispatch.errors import Rejected, Throttled, Unreachable
 from dispatch.provider import Accepted, Receipt
 from dispatch.settling import expired, lapsed, next_receipt, settlement, told
+from records.awaited import Awaited
 from records.claims import Claimed, Note
-from records.receipts import Awaited
 from tests.dispatch.outbox import START, Carrier
 
 LATER = START + timedelta(hours=1)

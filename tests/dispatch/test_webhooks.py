@@ -21,6 +21,7 @@ from dispatch.errors import Rejected
 from dispatch.webhook_batches import EACH, WAITS, retry
 from dispatch.webhook_signing import headers
 from records import claims, receipts, webhooks
+from records.awaited import claim_receipts
 from records.claims import Settled
 from records.committer import Committer
 from records.database import Database
@@ -146,7 +147,7 @@ async def test_a_receipt_that_never_comes_is_no_event(shop: Shop, clock: Clock) 
     await claims.claim(shop.database, now=now, lease=b"l" * 16, until=until_, most=1)
     sent = Settled(id, "sent", 1, now, "carrier", "X1", sent_at=now)
     await claims.settle(shop.database, b"l" * 16, [sent], now)
-    await receipts.claim_receipts(shop.database, "carrier", now=now, lease=b"r" * 16, until=until_, most=1)
+    await claim_receipts(shop.database, "carrier", now=now, lease=b"r" * 16, until=until_, most=1)
     await claims.settle(shop.database, b"r" * 16, [Settled(id, "sent", 1, now, finished_at=now)], now)
     assert [row.event for row in await shop.rows()] == ["message.sent"]
 
