@@ -202,7 +202,7 @@ class Talking:
             self._tell(lease, claimed, settled)
             if settled.status == "queued":
                 for behind, _outgoing in messages[place + 1 :]:
-                    later = Settled(behind.id, "queued", behind.attempts - 1, settled.due_at)
+                    later = Settled(behind.id, "queued", behind.attempts - 1, settled.due_at, provider.name)
                     self._tell(lease, behind, later)
                 return
 

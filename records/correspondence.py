@@ -1,9 +1,9 @@
 """The outbox of channels where people talk: each person's messages go in order, and nobody waits for another.
 
 What is settled and what is claimed next share a transaction. A message is claimed only when no earlier one of
-its class to the same person, by the same bot, was put off beyond it or is leased to somebody; among the
-claimed ones whoever sends keeps the order. On PostgreSQL one process claims at a time, or two of them could
-take neighbouring messages at once.
+its class to the same person, by the same bot, was put off beyond it (which its provider's name tells from one
+that is for later anyway) or is leased to somebody; among the claimed ones whoever sends keeps the order. On
+PostgreSQL one process claims at a time, or two of them could take neighbouring messages at once.
 
 The channels (``tables.TALKING``) stand in the statements as they stand in the partial indexes, or a planner
 would not see that an index serves.
@@ -42,7 +42,7 @@ WHERE o.channel IN ('telegram', 'bale') AND o.finished_at IS NULL AND o.class = 
  AND NOT EXISTS (SELECT 1 FROM outbox AS e
   WHERE e.channel IN ('telegram', 'bale') AND e.finished_at IS NULL AND e.party = o.party AND e.id < o.id
   AND e.channel = o.channel AND e.route = o.route AND e.class = o.class
-  AND (e.due_at > o.due_at OR e.lease_until >= {over}))
+  AND (e.due_at > o.due_at AND e.provider IS NOT NULL OR e.lease_until >= {over}))
 ORDER BY o.due_at, o.id LIMIT {most}"""
 
 

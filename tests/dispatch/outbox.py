@@ -51,8 +51,9 @@ class Outbox:
         minutes: float = 60,
         route: str = "",
         sender: bytes = OURSELVES,
+        later: float = 0,
     ) -> str:
-        """Queues one message; its tracking number."""
+        """Queues one message, ``later`` seconds from now; its tracking number."""
         unit = Unit()
         tracking = queue(
             unit,
@@ -67,6 +68,7 @@ class Outbox:
             route=route,
             lifetime=timedelta(minutes=minutes),
             sender=sender,
+            due=self.clock() + timedelta(seconds=later),
         )
         await self.committer.commit(unit)
         return tracking

@@ -115,6 +115,30 @@ async def test_each_chat_in_its_order(outbox: Outbox) -> None:
     assert await outbox.notes(trackings[0]) == [("attempt", "sent")]
 
 
+async def test_what_is_for_later_holds_up_nothing(outbox: Outbox) -> None:
+    """While one that had to be put off holds up what comes behind it, also when it was never tried itself."""
+    answers: list[Outcome] = [Throttled("slower", retry_after=timedelta(seconds=30))]
+
+    async def throttle(outgoing: Outgoing) -> Outcome:
+        return answers.pop() if answers else Accepted(outgoing.tracking)
+
+    correspondent = Correspondent(throttle)
+    tomorrow = await outbox.add("tomorrow", channel="telegram", to="7", minutes=2_000, later=86_400)
+    first, second = await add(outbox, "first"), await add(outbox, "second")
+    async with talking(outbox, correspondent) as talks:
+        await until(lambda: _handed(correspondent, "7"))
+        third = await add(outbox, "third")
+        for _look in range(5):
+            await asyncio.sleep(0.02)
+            talks.wake.set()
+        assert correspondent.handed["7"] == ["first"]
+        outbox.clock.forward(31)
+        assert await closed(outbox, first, second, third) == ["sent"] * 3
+        assert correspondent.handed["7"] == ["first", "first", "second", "third"]
+        outbox.clock.forward(86_400)
+        assert await closed(outbox, tomorrow) == ["sent"]
+
+
 async def test_no_chat_waits_for_another(outbox: Outbox) -> None:
     """The first one is never answered; it is given up at the stop, and others may take it over then."""
     gate = asyncio.Event()
