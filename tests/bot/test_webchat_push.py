@@ -5,14 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+import settings
+from chatting import WebChat
+from house import House, house
 from records.database import Database
-from records.tables import devices
+from records.ids import new_id
+from records.tables import devices, outbox
+from records.unit import Unit
+from sending import dispatching
+from services import reminding
+from services.devices import WEB_CHAT
+from services.subscribers import Person
 from tests.bot.conftest import Visit
 from tests.bot.visiting import Visitor
 from tests.dispatch.test_webpush import PEM
@@ -139,3 +149,42 @@ async def test_without_a_key_there_is_no_push(tmp_path: Path, visit_at: Any) -> 
         assert (await put(visitor, subscription()))[0] == 404
         async with visitor.http.get(f"{server.url}/chat/worker.js") as response:
             assert response.status == 404
+
+
+async def test_who_is_away_is_told_as_it_is_wired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the process that holds the sockets, while it is at work; through the sandbox, which takes it."""
+    monkeypatch.setattr(reminding, "UNREAD", timedelta(0))
+    monkeypatch.setattr(reminding, "EVERY", 0.05)
+    file = tmp_path / "vapid.pem"
+    file.write_bytes(PEM)
+    given = {"DATA_DIR": str(tmp_path), "WEBPUSH_KEY_FILE": str(file)}
+    async with house(settings.load(given)) as home:
+        chat = WebChat.of(home)
+        assert chat is not None
+        name = json.dumps(subscription())
+        await chat.devices.register(
+            WEB_CHAT, "webpush", name, kind="webchat", person="visitor", now=datetime.now(UTC)
+        )
+        await _spoken_to(home)
+        async with chat.at_work(), dispatching(home), asyncio.timeout(30):
+            pushes = select(outbox.c.status).where(outbox.c.channel == "push")
+            while [row[0] for row in await home.database.read(pushes)] != ["delivered"]:
+                await asyncio.sleep(0.05)
+
+
+async def _spoken_to(home: House) -> None:
+    """An operator said something to the visitor."""
+    unit, now = Unit(), datetime.now(UTC)
+    found = await home.services.subscribers.find_or_create(
+        unit, now=now, kind="webchat", address="visitor", language="fa", by=None
+    )
+    party = home.vault.index("webchat", "visitor")
+    person = Person(found.id, "visitor", party, "fa", "webchat", new_id(now))
+    waiting = await home.services.handover.request(
+        unit, person, now=now, topic="support", live=True, route="webchat"
+    )
+    assert waiting is not None
+    await home.committer.commit(unit)
+    desk = home.services.handover_desk
+    await desk.accept(waiting.thread, operator="sara", now=now)
+    await desk.say(waiting.thread, operator="sara", text="سلام", now=now, key=b"k" * 16)
