@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from dispatch.dispatcher import Dispatcher
 from dispatch.errors import DispatchError, Misconfigured, Nobody, Rejected, Unreachable
+from dispatch.permission import Permission, read_hours
 from dispatch.provider import Accepted, Outcome, Outgoing, Provider
 from dispatch.providers.push.devices import Devices
 from records import devices, orders, receipts
@@ -63,10 +64,12 @@ def refusing(error: DispatchError) -> Carrier:
 
 
 @asynccontextmanager
-async def dispatching(outbox: Outbox, *providers: Provider) -> AsyncIterator[Dispatcher]:
+async def dispatching(
+    outbox: Outbox, *providers: Provider, gate: Permission | None = None
+) -> AsyncIterator[Dispatcher]:
     dispatcher = Dispatcher(
         outbox.database, outbox.vault, providers, clock=outbox.clock, wake=asyncio.Event(), poll=0.02,
-        learning=0.02, receipts=0.02,
+        learning=0.02, receipts=0.02, gate=gate,
     )  # fmt: skip
     running = asyncio.create_task(dispatcher.run())
     try:
@@ -326,6 +329,37 @@ async def _settle(outbox: Outbox, id: bytes, status: str, lease: bytes = LEASE) 
     note = (Note("attempt", status),)
     done = Settled(id, status, 1, now, "devices", None, went, ended, note, within=60)
     return await settle(outbox.database, lease, [done], now)
+
+
+async def test_what_waits_for_the_hours_of_advertising_has_all_its_time(outbox: Outbox) -> None:
+    hours = read_hours("09:00-21:00")
+    permission = Permission(outbox.database, hours, {}, asked_first=False)
+    outbox.clock.forward(12 * 3_600)  # 23:30 in Tehran.
+    tracking = await order(outbox, klass="bulk", minutes=1_440)
+    push, sms = Carrier(taken, name="devices", channel="push"), Carrier(name="sms")
+    async with dispatching(outbox, push, sms, gate=permission):
+
+        async def waits() -> bool:
+            return ("attempt", "put_off") in await outbox.notes(tracking)
+
+        await until(waits)
+        outbox.clock.forward(9 * 3_600)
+        await asyncio.sleep(0.1)
+        assert (push.handed, sms.handed) == ([], [])
+        outbox.clock.forward(1_800)
+        await reached(outbox, tracking, "push", "sent")
+        outbox.clock.forward(60)
+        await reached(outbox, tracking, "sms", "sent")
+
+
+async def test_who_did_not_agree_is_sent_nothing_by_any_channel(outbox: Outbox) -> None:
+    permission = Permission(outbox.database, read_hours("09:00-21:00"), {}, asked_first=True)
+    tracking = await order(outbox, klass="bulk")
+    push, sms = Carrier(taken, name="devices", channel="push"), Carrier(name="sms")
+    async with dispatching(outbox, push, sms, gate=permission):
+        await reached(outbox, tracking, "sms", "blocked")
+    assert (push.handed, sms.handed) == ([], [])
+    assert await steps(outbox, tracking) == [("push", True, "blocked"), ("sms", True, None)]
 
 
 async def test_a_single_channel_is_as_before(outbox: Outbox) -> None:
