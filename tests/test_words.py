@@ -85,9 +85,9 @@ def test_all_words_are_looked_at() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if " = _(" in path.read_text("utf-8")
     }
-    # What is said on chats alone, where a page is of any length, and names that flows put into their own
-    # screens, whose length lint looks at.
-    chats = {"services/handover_posts.py", "conversation/needs/addresses.py"}
+    # What is said on chats and by pushes alone, where a page is of any length, and names that flows put into
+    # their own screens, whose length lint looks at.
+    chats = {"services/handover_posts.py", "services/reminding.py", "conversation/needs/addresses.py"}
     assert marked == chats | {
         "engine/words.py",
         "engine/checks.py",
