@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from dispatch.errors import Misconfigured, Throttled
+from dispatch.errors import Away, Misconfigured, Throttled
 from dispatch.health import WINDOW, Counts, Health
 from dispatch.provider import Outcome, Provider
 from dispatch.retry import MISCONFIGURED, THROTTLED
@@ -76,10 +76,10 @@ class Carriers:
         return closed
 
     def heed(self, provider: Provider, outcome: Outcome, now: datetime) -> None:
-        """Counts, and leaves a provider alone that asks for it."""
+        """Counts, and leaves a provider alone that asks for it, or that is not there."""
         self._health.count(provider.name, outcome, now)
-        if isinstance(outcome, Throttled | Misconfigured):
-            usual = THROTTLED if isinstance(outcome, Throttled) else MISCONFIGURED
+        if isinstance(outcome, Throttled | Misconfigured | Away):
+            usual = MISCONFIGURED if isinstance(outcome, Misconfigured) else THROTTLED
             key = (provider.channel, provider.name)
             until = now + (outcome.retry_after or usual)
             self._resting[key] = max(until, self._resting.get(key, until))

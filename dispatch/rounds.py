@@ -215,13 +215,14 @@ class Rounds:
             name = "delivered" if outcome.receipt == "delivered" else "sent"
         else:
             name = outcome.name
-            log.warning(
-                "dispatch.not_sent",
-                tracking=claimed.tracking,
-                channel=lane[0],
-                provider=provider.name,
-                error=name,
-                why=outcome.detail,
-            )
+            if outcome.tried:  # Else whoever met it first has told of it.
+                log.warning(
+                    "dispatch.not_sent",
+                    tracking=claimed.tracking,
+                    channel=lane[0],
+                    provider=provider.name,
+                    error=name,
+                    why=outcome.detail,
+                )
         self._carriers.heed(provider, outcome, now)
         self._watch(lane, name, now - claimed.due_at)

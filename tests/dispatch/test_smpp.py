@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from dispatch.provider import Accepted
 from dispatch.providers.sms.smpp import Manner, Smpp, validity
@@ -17,7 +18,7 @@ from records.unit import Unavailable
 from tests.dispatch.outbox import Outbox, until
 from tests.dispatch.smpp_lines import LINE, QUICK, connected, lines, receipt, wall_clock
 from tests.dispatch.vendors import NOW, outgoing
-from tests.running import within
+from tests.running import free_port, within
 from tests.smpp.smsc import Smsc, octets, smsc
 
 pytestmark = pytest.mark.xdist_group("sms-smpp")
@@ -265,6 +266,29 @@ async def test_without_a_bind_no_attempt_is_spent(outbox: Outbox) -> None:
         outbox.clock.forward(61)
         await at.becomes("sent", tracking)
         assert (await outbox.row(tracking)).attempts == 1
+
+
+@within(60)
+async def test_while_nobody_is_there_nothing_is_claimed_in_vain(outbox: Outbox) -> None:
+    """Nor told of for each message: the connection says once why it is not bound."""
+    port = free_port()
+    with capture_logs() as logs:
+        async with lines(outbox, port) as at:
+            messages = [await outbox.add(f"پیام {number}") for number in range(60)]
+
+            async def put_off() -> bool:
+                return bool((await outbox.row(messages[0])).due_at > outbox.clock())
+
+            await until(put_off)
+            await asyncio.sleep(1)
+            left = [each for each in messages if (await outbox.row(each)).due_at == outbox.clock()]
+            assert len(left) >= 20, "the rest stays where it is"
+            async with smsc(port=port):
+                await at.shared.connection.ready()
+                outbox.clock.forward(10)
+                await at.becomes("sent", *messages)
+        assert {(await outbox.row(each)).attempts for each in messages} == {1}
+    assert not [each for each in logs if each["event"] == "dispatch.not_sent"]
 
 
 @within(60)
