@@ -18,6 +18,7 @@ from records.tables import outbox
 from records.unit import Unit
 from records.vault import Vault
 from tests.bot.sms_people import records
+from tests.dispatch.certificates import self_signed
 from tests.dispatch.smpp_lines import wall_clock
 from tests.dispatch.test_restcomm_push import SHOWN, Gateway
 from tests.dispatch.test_restcomm_push import xml as dialog
@@ -154,3 +155,20 @@ async def test_screens_are_pushed_by_the_bind_that_people_dial_over(tmp_path: Pa
             assert (await phone.type("1")).waits
             assert [each["kind"] for each in center.of("bind")] == ["bind_transceiver"]
             assert await server.stop() == 0
+
+
+@within(120)
+async def test_over_tls(run: Run, tmp_path: Path) -> None:
+    """By the certificate that is trusted, and by no other."""
+    self_signed(tmp_path)
+    pem = tmp_path / "server.pem"
+    async with smsc(pem=pem) as center:
+        settings = sms(center, SMPP_SMS_URL=f"smpps://client:secret@127.0.0.1:{center.port}")
+        done = await run("send", "--channel", "sms", "--to", NUMBER, "--text", "x", "--wait", "3", **settings)
+        assert done.returncode == 1
+        assert not center.of("bind")
+        said = await send(
+            run, settings | {"SMPP_SMS_CA_FILE": str(pem)}, "sms", NUMBER, "--text", "سلام", "--wait", "1"
+        )
+        assert "sent by smpp as" in said[-1]
+        assert "secret" not in done.stdout + done.stderr
