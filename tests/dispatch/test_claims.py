@@ -203,10 +203,9 @@ async def test_what_is_scheduled_for_later_holds_up_nobody(outbox: Outbox) -> No
     assert [each.tracking for each in await take(outbox)] == [early]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_looking_for_lanes_costs_the_same_however_much_waits(outbox: Outbox) -> None:
     """Counted in the steps of SQLite's machine; the lane with much in it is not the last one."""
-    if outbox.database.dialect != "sqlite":
-        pytest.skip("PostgreSQL counts no steps")
 
     async def steps() -> int:
         counted = 0
