@@ -141,7 +141,7 @@ def webhooks(home: House) -> Webhooks:
 def routes(home: House) -> Mapping[str, str]:
     """The channels that somebody sends, with the first bot of each that people talk on."""
     bots = {line.platform.name: at for at, line in reversed(list(home.lines.items()))}
-    return {"sms": "", "voice": "", "email": "", "push": "", **bots}
+    return {"sms": "", "voice": "", "email": "", "push": "", "ussd": "", **bots}
 
 
 async def add_account(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 BODY_BYTES = 8 * 2**20  # A thousand messages of the greatest length, as most programs write them.
 MOST_WRONG = 20  # Fields that are told of.
 
-_TAGS = ("sms", "voice", "email", "telegram", "bale", "push", "order")
+_TAGS = ("sms", "voice", "email", "telegram", "bale", "push", "ussd", "order")
 
 # What pydantic calls it → what we call it (``problems.FIELDS``). What ends in ``_type`` is of another type.
 _KINDS: Mapping[str, str] = {

@@ -9,7 +9,8 @@ from itertools import zip_longest
 
 from api import models
 from api.problems import Wrong
-from engine.alphabet import parts
+from engine.alphabet import fits, parts
+from engine.layout import USSD
 from services.submissions import Draft
 from services.tariff_file import line_of
 from services.verification import BadNumber, e164
@@ -21,6 +22,7 @@ KINDS: Mapping[str, str] = {
     "telegram": "telegram",
     "bale": "bale",
     "push": "msisdn",
+    "ussd": "msisdn",
 }
 
 
@@ -48,7 +50,7 @@ def drafted(
     if route is None:
         wrong.append(Wrong("/channel", "channel"))
     to, subject = message.to, ""
-    if isinstance(message, models.SmsMessage | models.VoiceMessage | models.PushMessage):
+    if isinstance(message, models.SmsMessage | models.VoiceMessage | models.PushMessage | models.UssdMessage):
         try:
             to = e164(to)
         except BadNumber:
@@ -61,6 +63,8 @@ def drafted(
             if line is None:
                 wrong.append(Wrong("/line", "line"))
             route = f"sms-{line}"
+    if isinstance(message, models.UssdMessage) and not fits(message.text, USSD.septets, USSD.units):
+        wrong.append(Wrong("/text", "long"))
     if isinstance(message, models.EmailMessage):
         subject = message.subject
     if isinstance(message, models.PushMessage):

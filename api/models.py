@@ -51,7 +51,7 @@ Reference = Annotated[
         examples=["order-1204"],
     ),
 ]
-Channel = Literal["sms", "voice", "email", "telegram", "bale", "push"]
+Channel = Literal["sms", "voice", "email", "telegram", "bale", "push", "ussd"]
 Status = Literal["queued", "sending", "sent", "delivered", "failed", "blocked", "expired", "cancelled"]
 
 
@@ -135,6 +135,19 @@ class PushMessage(_Message):
     text: str = Field(min_length=1, max_length=1_000, pattern=_TEXT)
 
 
+class UssdMessage(_Message):
+    """A screen on the person's handset, which nobody asked for and nobody can answer."""
+
+    channel: Literal["ussd"]
+    to: Number
+    text: str = Field(
+        min_length=1,
+        max_length=182,
+        pattern=_TEXT,
+        description="A screen holds 182 Latin characters, or 80 of which one is another.",
+    )
+
+
 class OrderMessage(_Message):
     """One message by several channels: each is tried when the one before it failed, or had no receipt in its
     time; never one after a receipt."""
@@ -174,6 +187,7 @@ Message = Annotated[
     | Annotated[ChatMessage, Tag("telegram")]
     | Annotated[ChatMessage, Tag("bale")]
     | Annotated[PushMessage, Tag("push")]
+    | Annotated[UssdMessage, Tag("ussd")]
     | Annotated[OrderMessage, Tag("order")],
     Discriminator(_which),
 ]

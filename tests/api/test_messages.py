@@ -42,6 +42,17 @@ async def test_a_message_is_in_the_outbox_when_it_is_answered(anywhere: Business
     assert claimed.sender == account
 
 
+async def test_a_screen_that_nobody_dialled_for(business: Business) -> None:
+    status, body = await business.send({"channel": "ussd", "to": "09121234567", "text": "س" * 80})
+    assert (status, body["messages"][0]["parts"]) == (202, None)
+    [row] = await rows(business)
+    assert (row.channel, row.route, row.status) == ("ussd", "", "queued")
+    status, _body = await business.send({"channel": "ussd", "to": "09121234567", "text": "a" * 182})
+    assert status == 202
+    status, body = await business.send({"channel": "ussd", "to": "09121234567", "text": "س" * 81})
+    assert (status, body["errors"][0]["pointer"]) == (422, "/messages/0/text")
+
+
 async def test_every_channel_and_all_that_can_be_said(business: Business) -> None:
     later = (datetime.now(UTC) + timedelta(days=2)).isoformat()
     status, body = await business.send(
