@@ -41,9 +41,20 @@ async def hurried(folder: Path, chats: Messenger, mode: str) -> AsyncIterator[Se
 
 async def pass_minutes(server: Server, minutes: float) -> None:
     """So much time for the server."""
-    server.signal(signal.SIGUSR1)
+    await turn_clock(server, signal.SIGUSR1)
     await asyncio.sleep(minutes * 60 / RATE)
-    server.signal(signal.SIGUSR2)
+    await turn_clock(server, signal.SIGUSR2)
+
+
+async def turn_clock(server: Server, number: int) -> None:
+    """Returns once it runs as it should: of two signals that wait the process takes the lower one first."""
+    turned = clock_turned(server)
+    server.signal(number)
+    await eventually(lambda: clock_turned(server) > turned)
+
+
+def clock_turned(server: Server) -> int:
+    return len(re.findall("^clock ", server.log.read_text(), re.MULTILINE))
 
 
 @asynccontextmanager
@@ -185,7 +196,9 @@ async def back(chats: Messenger, server: Server, port: int) -> None:
             server.signal(signal.SIGUSR2)
         return None
 
+    await turn_clock(server, signal.SIGUSR1)
+    turned = clock_turned(server)
     chats.fault = notice
     await chats.start(port)
-    server.signal(signal.SIGUSR1)
     await noticed.wait()
+    await eventually(lambda: clock_turned(server) > turned)
