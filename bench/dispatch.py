@@ -22,6 +22,7 @@ import uvloop
 
 from bench.figures import Effort, Figure
 from bench.stores import postgresql
+from composition.sending import AT_ONCE
 from dispatch.dispatcher import Dispatcher
 from dispatch.provider import Accepted, Outcome, Outgoing, Provider
 from records import migrate
@@ -33,7 +34,6 @@ from records.outbox import Content, _context, _encoder, queue
 from records.tables import microseconds, outbox
 from records.unit import Unit
 from records.vault import Vault
-from sending import AT_ONCE
 
 RATE = 8_000.0
 P95, P99 = 300.0, 1_000.0

@@ -14,12 +14,12 @@ import uvloop
 
 import logs
 from bench.dispatch import now
+from composition.sending import AT_ONCE
 from dispatch.dispatcher import Dispatcher
 from dispatch.providers.sms.smpp import Smpp
 from records.database import Database
 from records.keyring import Keyring
 from records.vault import Vault
-from sending import AT_ONCE
 from smpp.connection import Connection
 from smpp.delivery import Delivery
 from smpp.endpoint import Endpoint, Timing

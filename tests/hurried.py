@@ -68,7 +68,7 @@ if __name__ == "__main__":
     time.monotonic = CLOCK.monotonic
     import uvloop
 
-    import house
+    from composition import house
 
     house.now = CLOCK.now
     uvloop.run = run  # type: ignore[assignment]

@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import select
 
-import mailing
 import settings
-from house import House, house
+from composition import mailing
+from composition.house import House, house
+from composition.serving import application, conversation_of
 from records.claims import claim, settle
 from records.outbox import queue
 from records.settlement import Note, Settled
@@ -28,7 +29,6 @@ from records.tables import attempts, dead_letters, outbox
 from records.unit import Unit
 from services.suppression import Suppressions
 from services.unsubscribing import PATH
-from serving import application, conversation_of
 from settings import SettingError
 from tests.dispatch.test_bounces import OURS, POSTFIX
 from tests.running import ROOT

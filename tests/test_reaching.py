@@ -10,14 +10,13 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestServer
 
-import carriers
-import reaching
 import settings
+from composition import carriers, reaching
+from composition.house import house, now
+from composition.sending import dispatching
 from dispatch.provider import Account, ReceiptSource
 from dispatch.routes import Routes
-from house import house, now
 from records.unit import Unit
-from sending import dispatching
 from services.notices import Recipient
 from settings import SettingError
 from tests.dispatch.test_asterisk import Ari, answered

@@ -16,16 +16,16 @@ import settings
 from api.access import ApiKey, in_path
 from bot.telegram_webhook import HEADER, secret_of
 from bot.webchat_origins import Origins
-from chatting import WebChat
-from house import House, house
-from messaging import Bots
+from composition.chatting import WebChat
+from composition.house import House, house
+from composition.messaging import Bots
+from composition.serving import application, conversation_of
+from composition.submitting import Api
+from composition.texting import Texting
 from records.outbox import queue
 from records.unit import Unit
-from serving import application, conversation_of
-from submitting import Api
 from tests.dispatch.test_webpush import PEM
 from tests.running import SECRET
-from texting import Texting
 from web.access import (
     LOOPBACK,
     AnyOf,

@@ -16,14 +16,14 @@ from aiohttp.test_utils import TestServer
 from prometheus_client import generate_latest
 from sqlalchemy import select
 
-import carriers
 import settings
+from composition import carriers
+from composition.house import House, house, now
+from composition.sending import dispatching, receipt_routes
 from dispatch.provider import Account, Lookup, ReceiptSource
-from house import House, house, now
 from records.tables import outbox
 from records.tariffs import Tariff
 from records.unit import Unit
-from sending import dispatching, receipt_routes
 from services.notices import Recipient
 from tests.dispatch.vendors import Vendor
 

@@ -13,9 +13,9 @@ from aiohttp import ClientSession, ClientTimeout
 from structlog.testing import capture_logs
 
 import settings
-from house import Refused, house, kept
+from composition.house import Refused, house, kept
+from composition.serving import serving
 from records.keyring import KeyringError
-from serving import serving
 from settings import SettingError
 from tests.running import KEYS, ROOT, Phone, Server, command, free_port, within
 
@@ -257,7 +257,7 @@ async def test_what_is_seen_only_when_it_is_used(tmp_path: Path, given: dict[str
 
 async def test_what_fails_begins_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time-outs, publishing and sending must not end without a word."""
-    monkeypatch.setattr("house.AGAIN", 0)
+    monkeypatch.setattr("composition.house.AGAIN", 0)
     left = [ValueError("a defect"), ValueError("another")]
 
     async def work() -> None:

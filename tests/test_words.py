@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
+from composition.house import LOCALES
 from conversation import fallback
 from engine import words
 from engine.alphabet import Size, size
 from engine.checks import KINDS, compile_check
 from engine.layout import USSD
 from engine.session import Value
-from house import LOCALES
 from languages import Language, Languages
 from records.vault import Vault
 from services import notices

@@ -15,8 +15,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import settings
-from house import House, house
-from submitting import Api
+from composition.house import House, house
+from composition.submitting import Api
 
 Answer = tuple[int, Any]
 

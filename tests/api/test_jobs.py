@@ -16,11 +16,11 @@ import pytest
 from aiohttp import ClientOSError, FormData
 from sqlalchemy import func, select, update
 
-from jobbing import feeding
+from composition.jobbing import feeding
+from composition.submitting import routes
 from records import jobs as records
 from records.outbox import content
 from records.tables import account_messages, job_messages, job_parts, jobs, outbox
-from submitting import routes
 from tests.api.conftest import Answer, Business, opened
 from tests.running import command, within
 

@@ -14,7 +14,8 @@ from aiohttp import ClientError, ClientSession
 from sqlalchemy import func, select
 
 from api.job_rows import check_of
-from house import now
+from composition.house import now
+from composition.submitting import routes
 from records.database import Database
 from records.keyring import Keyring
 from records.outbox import content
@@ -23,7 +24,6 @@ from records.vault import Vault
 from services.credit import Credit
 from services.job_feeder import Feeder
 from services.submissions import Submissions
-from submitting import routes
 from tests.api.conftest import Business, opened
 from tests.api.test_jobs import fed, job, queued, rows_of, upload
 from tests.running import KEYS, Server, command, within

@@ -10,13 +10,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from composition.sending import dispatching
 from records import claims, devices, orders
 from records.claims import Settled
 from records.outbox import content
 from records.settlement import Note
 from records.tables import devices as table
 from records.tables import order_steps, outbox
-from sending import dispatching
 from services.devices import MOST
 from tests.api.conftest import Business
 

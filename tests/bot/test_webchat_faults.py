@@ -21,10 +21,10 @@ import settings
 from bot import webchat
 from bot.webchat_frames import Say
 from bot.webchat_patrol import Patience
-from chatting import WebChat
-from house import house, now
+from composition.chatting import WebChat
+from composition.house import house, now
+from composition.serving import application, conversation_of
 from services.publishing import tell
-from serving import application, conversation_of
 from tests.bot.visiting import Closed, Visitor
 from tests.running import within
 

@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import select
 
 import settings
-from chatting import WebChat
-from house import House, house
+from composition.chatting import WebChat
+from composition.house import House, house
+from composition.sending import dispatching
 from records.database import Database
 from records.ids import new_id
 from records.tables import devices, outbox
 from records.unit import Unit
-from sending import dispatching
 from services import reminding
 from services.devices import WEB_CHAT
 from services.subscribers import Person

@@ -12,7 +12,7 @@ from aiohttp import ClientSession, ClientTimeout
 from structlog.testing import capture_logs
 
 import settings
-from house import House, house
+from composition.house import House, house
 from records.tables import flow_versions
 from records.unit import Unit
 from services.publishing import Report

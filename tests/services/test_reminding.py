@@ -13,12 +13,12 @@ import pytest
 from aiohttp import ClientSession
 from sqlalchemy import select
 
+from composition.reaching import PEOPLE
 from dispatch.dispatcher import Dispatcher
 from dispatch.providers.push.devices import Devices as PushDevices
 from dispatch.providers.push.jwt import read_p256_key
 from dispatch.providers.push.webpush import WebPush
 from dispatch.routes import Routes
-from reaching import PEOPLE
 from records.tables import devices as table
 from records.tables import outbox
 from records.unit import Unit

@@ -1,71 +1,14 @@
-"""Large jobs wired: where businesses bring them, and what works at them."""
+"""Large jobs of businesses: list, show, pause, resume and cancel them."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from uuid import UUID
 
-from api.job_rows import check_of
-from api.jobs import JobDoor
-from house import House, Refused, cancel, house, kept, now
-from services.business_templates import BusinessTemplates
-from services.credit import Credit
-from services.job_feeder import Feeder
-from services.jobs import Jobs, Progress
-from services.submissions import Submissions
+from composition.house import Refused, house
+from composition.jobbing import service
+from services.jobs import Progress
 from settings import Settings
-
-
-def service(home: House) -> Jobs:
-    """The jobs of all businesses."""
-    return Jobs(
-        database=home.database,
-        committer=home.committer,
-        vault=home.vault,
-        most=home.settings.job_bytes,
-        clock=now,
-    )
-
-
-def door(
-    home: House, submissions: Submissions, templates: BusinessTemplates, routes: Mapping[str, str]
-) -> JobDoor:
-    """Where businesses bring their jobs and see how far they are."""
-    return JobDoor(
-        jobs=service(home),
-        submissions=submissions,
-        templates=templates,
-        routes=routes,
-        languages=home.languages,
-        clock=now,
-    )
-
-
-@asynccontextmanager
-async def feeding(home: House, routes: Mapping[str, str]) -> AsyncIterator[None]:
-    """What works at jobs, until it is left."""
-    feeder = Feeder(
-        database=home.database,
-        committer=home.committer,
-        vault=home.vault,
-        submissions=Submissions(
-            database=home.database,
-            committer=home.committer,
-            vault=home.vault,
-            credit=Credit(database=home.database, tariffs=home.services.tariffs),
-        ),
-        tariffs=home.services.tariffs,
-        check_of=check_of(routes, home.languages["en"]),
-        clock=now,
-    )
-    running = asyncio.create_task(kept(feeder.run))
-    try:
-        yield
-    finally:
-        await cancel([running])
 
 
 async def list_jobs(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -109,8 +52,7 @@ def told(found: Progress) -> str:
     return f"{UUID(bytes=job.id)}  {job.created_at:%Y-%m-%d %H:%M}  {job.state}{why}: {said}"
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The commands of this module."""
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("jobs", help="List large jobs; show, pause, resume or cancel one.")
     acts = parser.add_subparsers(dest="act", required=True, metavar="ACT")
     listed = acts.add_parser("list", help="The newest jobs and how far they are.")

@@ -17,11 +17,11 @@ from bot.sms_kavenegar import Received
 from bot.sms_loops import OUTCOMES
 from bot.sms_polling import Poller
 from bot.sms_reading import AT_ONCE, Reader
+from composition.house import House, kept, now
+from composition.smscs import Smscs
 from conversation.accepting import Accepting
 from conversation.conversation import Conversation
 from dispatch.providers.sms.kavenegar_api import Api
-from house import House, kept, now
-from smscs import Smscs
 from web.access import RouteSecret
 
 

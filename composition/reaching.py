@@ -9,6 +9,8 @@ from pathlib import Path
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from composition.house import House, now
+from composition.mailing import mailer
 from dispatch.guard import guarded
 from dispatch.provider import Provider, Receipt
 from dispatch.providers.push.apns import Apns
@@ -23,8 +25,6 @@ from dispatch.providers.voice.asterisk import Asterisk, Prompts
 from dispatch.providers.voice.ippanel import IpPanelCalls
 from dispatch.providers.voice.kavenegar import KavenegarCalls
 from dispatch.routes import Route
-from house import House, now
-from mailing import mailer
 from records import receipts
 from records.unit import Unavailable
 from settings import SettingError

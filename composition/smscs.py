@@ -7,14 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import cast
 
-import watching
 from bot.sms import Taker
 from bot.sms_smpp import SmppSource
+from composition import watching
+from composition.house import House, now
 from dispatch.providers.sms.smpp import Manner, Smpp, Validity
 from dispatch.providers.sms.smpp_receipts import SmppReceipts
 from dispatch.providers.ussd.smpp import SmppPush, Style
 from dispatch.receipts_intake import ReceiptIntake
-from house import House, now
 from settings import SettingError, SmppSettings, SmppSmsSettings, SmscSettings
 from smpp.connection import Connection
 from smpp.delivery import Delivery, Handler

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,7 +11,6 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-import jobbing
 from api import doors
 from api.access import Guard
 from api.balance import Balance
@@ -24,11 +22,12 @@ from api.messages import Messages
 from api.templates import Templates
 from api.verifications import Verifications
 from api.webhooks import Webhooks
+from composition import jobbing
+from composition.house import House, cancel, kept, now
 from dispatch.guard import public, public_or_own
-from house import House, Refused, cancel, house, kept, now
 from records.limits import RedisBuckets
 from records.unit import Unavailable
-from services.accounts import SCOPES, Accounts, BadAccount
+from services.accounts import Accounts
 from services.business_codes import BusinessCodes
 from services.business_templates import BusinessTemplates
 from services.credit import Credit
@@ -36,7 +35,6 @@ from services.devices import Devices
 from services.received import Inbound
 from services.submissions import Submissions
 from services.webhooks import Webhooks as WebhookService
-from settings import Settings
 
 log = structlog.get_logger()
 
@@ -142,59 +140,3 @@ def routes(home: House) -> Mapping[str, str]:
     """The channels that somebody sends, with the first bot of each that people talk on."""
     bots = {line.platform.name: at for at, line in reversed(list(home.lines.items()))}
     return {"sms": "", "voice": "", "email": "", "push": "", "ussd": "", **bots}
-
-
-async def add_account(settings: Settings, arguments: argparse.Namespace) -> int:
-    async with house(settings) as home, said():
-        await Api.of(home).accounts.create(arguments.name, arguments.line, now())
-    print(f"Added: {arguments.name}")
-    return 0
-
-
-async def list_accounts(settings: Settings, arguments: argparse.Namespace) -> int:
-    async with house(settings) as home:
-        for account, keys in await Api.of(home).accounts.every():
-            print(f"{account.name}  {' '.join(account.lines)}".rstrip())
-            for key in keys:
-                kind = "sandbox" if key.sandbox else "live"
-                where = f" from {', '.join(key.networks)}" if key.networks else ""
-                state = f"revoked {key.revoked_at:%Y-%m-%d}" if key.revoked_at else "good"
-                print(f"    {key.prefix}  {kind} {','.join(key.scopes)} {key.rate}/s{where} ({state})")
-    return 0
-
-
-async def issue_key(settings: Settings, arguments: argparse.Namespace) -> int:
-    async with house(settings) as home, said():
-        token = await Api.of(home).accounts.issue(
-            arguments.name,
-            now(),
-            scopes=arguments.scope or SCOPES,
-            sandbox=arguments.sandbox,
-            networks=arguments.address,
-            rate=arguments.rate,
-        )
-    print(f"{token}\nThis is the only time that the key is shown.")
-    return 0
-
-
-async def add_credit(settings: Settings, arguments: argparse.Namespace) -> int:
-    async with house(settings) as home, said():
-        left = await Api.of(home).credit.add(arguments.name, arguments.rial, arguments.note, now())
-    print(f"{arguments.name} pays in advance, and has {left:,} rial left.")
-    return 0
-
-
-async def revoke_key(settings: Settings, arguments: argparse.Namespace) -> int:
-    async with house(settings) as home, said():
-        await Api.of(home).accounts.revoke(arguments.prefix, now())
-    print(f"Revoked: {arguments.prefix}")
-    return 0
-
-
-@asynccontextmanager
-async def said() -> AsyncIterator[None]:
-    """What cannot be is told in one line."""
-    try:
-        yield
-    except BadAccount as error:
-        raise Refused(str(error)) from None

@@ -12,11 +12,16 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 
-import mailing
 import sandbox
-import watching
 from bot import sms, telegram
-from chatting import WebChat
+from composition import mailing, watching
+from composition.chatting import WebChat
+from composition.house import House, Refused, cancel, kept, layouts, now
+from composition.messaging import Bots
+from composition.sending import dispatching, receipt_routes
+from composition.smscs import Smscs, vendor_of
+from composition.submitting import Api
+from composition.texting import Texting
 from conversation.conversation import Conversation
 from conversation.fallback import SORRY, fallback
 from conversation.handovers import Handovers
@@ -27,15 +32,9 @@ from conversation.request import session_key
 from conversation.timers import Timers
 from conversation.turns import Turns
 from conversation.unasked import Unasked
-from house import House, Refused, cancel, kept, layouts, now
-from messaging import Bots
 from records.unit import Unavailable
-from sending import dispatching, receipt_routes
 from services.publishing import tell
 from settings import SettingError
-from smscs import Smscs, vendor_of
-from submitting import Api
-from texting import Texting
 from ussd import door
 from ussd.exchange import Route
 from ussd.smpp_door import SmppDoor

@@ -1,89 +1,21 @@
-"""What messages cost: what dispatching asks of the tariffs, and the commands of whoever keeps them."""
+"""What messages cost: import, list and try the tariffs."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 
-import structlog
 from persiantools.jdatetime import JalaliDate
-from prometheus_client import CollectorRegistry, Counter, Gauge
 
-import carriers
-from dispatch.charging import Charger
-from dispatch.errors import DispatchError
-from dispatch.provider import Account, Outgoing, Provider
-from dispatch.providers.sms import names
+from composition.house import Refused, house, now
 from engine.numbers import mobile
-from house import House, Refused, house, now
-from records.claims import Claimed
 from records.tariffs import Tariff
 from records.unit import Conflict
 from services.calendar import TEHRAN
 from services.tariff_file import day, read_tariffs
 from services.tariff_table import BadTariffs
 from settings import Settings
-
-CREDIT_EVERY = 300.0  # Seconds between two questions to a provider about what is left.
-
-log = structlog.get_logger()
-
-
-def charger(home: House) -> Charger:
-    """Counts what goes, and says what it cost by the tariffs."""
-    parts = Counter(
-        "chapar_message_parts",
-        "Parts (short messages, of SMS) of messages that providers took",
-        ["channel", "provider", "class"],
-        registry=home.registry,
-    )
-    spent = Counter(
-        "chapar_message_cost_rial",
-        "Cost of messages that providers took, by the tariffs",
-        ["channel", "provider", "class"],
-        registry=home.registry,
-    )
-    lines = carriers.lines(home.settings)
-    tariffs = home.services.tariffs
-
-    def charge(claimed: Claimed, outgoing: Outgoing, provider: str, at: datetime) -> int | None:
-        labels = (claimed.channel, provider, claimed.klass)
-        parts.labels(*labels).inc(outgoing.parts)
-        line = names.line(outgoing, lines.get(provider, ()))
-        cost = tariffs.cost(
-            claimed.channel, provider, line, claimed.klass, outgoing.to, outgoing.body, outgoing.parts, at
-        )
-        if cost is not None:
-            spent.labels(*labels).inc(cost)
-        return cost
-
-    return charge
-
-
-def credit_left(registry: CollectorRegistry) -> Gauge:
-    """What ``watch_credit`` keeps up to date."""
-    return Gauge(
-        "chapar_provider_credit",
-        "What is left on our account with a provider",
-        ["provider", "unit"],
-        registry=registry,
-    )
-
-
-async def watch_credit(providers: Iterable[Provider], left: Gauge) -> None:
-    """Every five minutes, what is left on the accounts of those providers that tell."""
-    accounts = [(each.name, each) for each in providers if isinstance(each, Account)]
-    while accounts:
-        for name, account in accounts:
-            try:
-                credit = await account.credit()
-            except DispatchError as error:
-                log.warning("credit unknown", provider=name, error=error.name, why=error.detail)
-            else:
-                left.labels(name, credit.unit).set(credit.amount)
-        await asyncio.sleep(CREDIT_EVERY)
 
 
 async def import_tariffs(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -153,3 +85,21 @@ def _day(moment: datetime) -> str:
     """As the file of tariffs takes it."""
     local = JalaliDate(moment.astimezone(TEHRAN).date())  # type: ignore[no-untyped-call]
     return f"{local.year:04}-{local.month:02}-{local.day:02}"
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    tariffs = commands.add_parser("tariffs", help="Import, list or try what messages cost.")
+    acts = tariffs.add_subparsers(dest="act", required=True, metavar="ACT")
+    taken = acts.add_parser("import", help="Add the prices and ceilings of a YAML file.")
+    taken.add_argument("file", type=Path, help="the file; docs/administration.md says what is in it")
+    taken.set_defaults(run=import_tariffs)
+    listed = acts.add_parser("list", help="The tariffs in force and to come.")
+    listed.add_argument("--all", action="store_true", help="those that are over, too")
+    listed.set_defaults(run=list_tariffs)
+    tried = acts.add_parser("estimate", help="What a message would cost.")
+    tried.add_argument("--text", required=True, help="its text")
+    tried.add_argument("--to", required=True, nargs="+", help="the numbers that it goes to")
+    tried.add_argument("--channel", default="sms", help="sms, voice, … (sms)")
+    tried.add_argument("--class", dest="klass", default="service", help="otp, service or bulk (service)")
+    tried.add_argument("--on", default="", help="the day that it goes, such as 1405-01-01 (today)")
+    tried.set_defaults(run=estimate_cost)

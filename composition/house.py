@@ -13,7 +13,7 @@ import structlog
 from aiohttp import ClientSession, ClientTimeout
 from prometheus_client import CollectorRegistry
 
-import carriers
+from composition import carriers
 from conversation.needs import SPECS
 from dispatch.providers.bot.line import Line, Standings
 from dispatch.providers.bot.platforms import PLATFORMS
@@ -42,7 +42,7 @@ from services.publishing import Publisher
 from services.subscribers import Trust
 from settings import RouteSettings, SettingError, Settings, SmppSettings
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent
 LOCALES = HERE / "locales"
 AGAIN = 5.0  # Seconds before what failed begins again.
 

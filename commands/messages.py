@@ -1,4 +1,4 @@
-"""What operators do with messages and providers from the command line: send one, list and replay those that
+"""Messages and providers: send a message, list and replay those that
 failed, and say of a provider that it is paused, drained or on."""
 
 from __future__ import annotations
@@ -7,14 +7,14 @@ import argparse
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+from composition.house import Refused, house, now
+from composition.sending import dispatching, routes_of
 from dispatch.permission import KINDS
 from engine.numbers import mobile
-from house import Refused, house, now
 from records import dead_letters
 from records import routes as records
 from records.outbox import queue, templated
 from records.unit import Unit
-from sending import dispatching, routes_of
 from settings import Settings
 
 LIFE = timedelta(minutes=10)
@@ -134,8 +134,7 @@ async def set_provider(settings: Settings, arguments: argparse.Namespace) -> int
     return 0
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The commands of this module."""
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one = commands.add_parser("send", help="Send one message and wait for what becomes of it.")
     one.add_argument("--channel", choices=CHANNELS, required=True)
     one.add_argument("--to", required=True, help="a number, an e-mail address, a device or a chat's id")

@@ -23,10 +23,10 @@ from bot.webchat_patrol import Patience, Patrol
 from bot.webchat_push import PushDoor
 from bot.webchat_receipts import Receipts
 from bot.webchat_tokens import Tokens
+from composition.house import House, cancel, kept, now
+from composition.reaching import push_key
 from conversation.conversation import Conversation
 from conversation.outgoing import Told
-from house import House, cancel, kept, now
-from reaching import push_key
 from records.bells import Bells
 from records.tables import posts
 from records.webchat import ChatLog

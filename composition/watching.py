@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import select
 
-from house import House, Refused
+from composition.house import House, Refused
 from records import claims, inbox
 from smpp.connection import Connection
 from web import monitor

@@ -13,10 +13,14 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-import carriers
-import reaching
 from bot.sms_intake import Intake
-from charging import charger, credit_left, watch_credit
+from composition import carriers, reaching
+from composition.charging import charger, credit_left, watch_credit
+from composition.house import House, cancel, kept, now
+from composition.jobbing import feeding
+from composition.messaging import correspondents, typing_shown
+from composition.smscs import Smscs
+from composition.submitting import routes as channels
 from dispatch import receipts_door
 from dispatch.charging import Charger
 from dispatch.dispatcher import Dispatcher
@@ -31,17 +35,12 @@ from dispatch.talking import Talking
 from dispatch.watching import Watcher
 from dispatch.webhook_batches import Teller, Watch
 from dispatch.webhooks import Webhooks
-from house import House, cancel, kept, now
-from jobbing import feeding
-from messaging import correspondents, typing_shown
 from records.claims import Lane
 from records.limits import RedisBuckets
 from records.tables import TALKING, outbox, webhook_deliveries
 from records.unit import Unavailable
 from services.webhook_bodies import Bodies
 from settings import NEEDS, PROVIDERS, SettingError, demand
-from smscs import Smscs
-from submitting import routes as channels
 from web.access import RouteSecret
 
 log = structlog.get_logger()

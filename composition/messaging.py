@@ -18,11 +18,11 @@ from bot.telegram_polling import Polling
 from bot.telegram_typing import Typing
 from bot.telegram_updates import Updates
 from bot.telegram_webhook import Registration, route, secret_of
+from composition.house import House, cancel, kept, now
 from conversation.conversation import Conversation
 from dispatch.providers.bot.line import Line
 from dispatch.providers.bot.platforms import PLATFORMS
 from dispatch.providers.bot.telegram import BotApi
-from house import House, cancel, kept, now
 from settings import BotSettings
 
 log = structlog.get_logger()

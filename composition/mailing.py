@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import html
-import sys
 from collections.abc import Mapping
 from email.utils import parseaddr
 
 import structlog
 from aiohttp import hdrs, web
 
+from composition.house import House, now
 from dispatch.provider import Outgoing
-from dispatch.providers.email.bounces import LONGEST, read
 from dispatch.providers.email.dkim import Signer
 from dispatch.providers.email.letter import address
 from dispatch.providers.email.smtp import Smtp
-from house import House, house, now
 from languages import SOURCE, Language, _
 from records.unit import Unavailable
-from services.bouncing import Bouncing
 from services.unsubscribing import PATH, Unsubscribing
 from settings import SettingError, Settings
 from web.access import Public, guarded
@@ -29,8 +25,6 @@ CONFIRM = _("لغو دریافت آگهی")
 DONE = _("از این پس آگهی به این نشانی نمی‌فرستیم. پاسخ شکایت‌ها و کدها همچنان می‌آید.")
 UNKNOWN = _("این پیوند درست نیست. آن را از خود ایمیل باز کنید.")
 LATER = _("اکنون نشد. کمی بعد دوباره تلاش کنید.")
-
-LATER_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a mail server that pipes a mail to us keeps it then.
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -86,35 +80,6 @@ def signer(settings: Settings) -> Signer | None:
 
 def unsubscribing(home: House) -> Unsubscribing:
     return Unsubscribing(database=home.database, vault=home.vault, public_url=home.settings.public_url)
-
-
-async def take_bounces(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Takes mails that came back: those of a maildir, or the one that is piped in. A mail that is none of
-    ours, or says nothing of that kind, is passed over: it must not come back itself."""
-    try:
-        async with house(settings) as home:
-            bouncing = Bouncing(database=home.database, vault=home.vault)
-            if arguments.maildir is None:
-                taken = await _take(bouncing, sys.stdin.buffer.read(LONGEST + 1))
-                print("Taken." if taken else "Passed over: it tells of no mail of ours.")
-                return 0
-            seen = count = 0
-            for path in sorted((arguments.maildir / "new").iterdir()):
-                seen += 1
-                with path.open("rb") as file:
-                    count += await _take(bouncing, file.read(LONGEST + 1))
-                (arguments.maildir / "cur").mkdir(exist_ok=True)
-                path.rename(arguments.maildir / "cur" / f"{path.name}:2,S")
-            print(f"{seen} mails, {count} of them of ours that did not arrive")
-    except Unavailable as error:
-        print(f"server.py: {error}", file=sys.stderr)
-        return LATER_AGAIN
-    return 0
-
-
-async def _take(bouncing: Bouncing, mail: bytes) -> bool:
-    told = read(mail)
-    return told is not None and await bouncing.take(told, now())
 
 
 def routes(home: House) -> list[web.RouteDef]:
