@@ -109,7 +109,7 @@ async def test_a_part_that_failed_is_a_message_that_failed(outbox: Outbox, cente
 
 @within(60)
 async def test_a_receipt_before_the_answer_to_its_submit(outbox: Outbox, center: Smsc) -> None:
-    await center.plan(delay=400)
+    await center.plan(delay=1_500)
     async with lines(outbox, center.port) as at:
         short, long = await outbox.add("سلام"), await outbox.add(LONG)
         await center.wait("submit", 2)
