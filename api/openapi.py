@@ -95,8 +95,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _uploads(operation: Operation) -> dict[str, Any]:
     """Media types → what they are. A form has the options and, behind them, the file."""
-    file = {"type": "string", "minLength": 1}
-    content: dict[str, Any] = {media: {"schema": file} for media in operation.uploads if media != FORM}
+    # What is no JSON has no schema of JSON (OpenAPI 3.1, Considerations for File Uploads).
+    content: dict[str, Any] = {media: {} for media in operation.uploads if media != FORM}
     if FORM in operation.uploads:
         schema = {
             "type": "object",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, select, update
+from sqlalchemy import select, update
 
 from engine.session import Frame, Session
 from engine.turn import Option, Screen
@@ -274,7 +276,7 @@ async def test_an_arrival_knows_the_person_and_what_they_left_open(
 
 
 async def test_callers_who_arrive_at_once_share_look_ups(
-    database: Database, store: SessionStore, committer: Committer
+    database: Database, store: SessionStore, committer: Committer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = [bytes([number]) * 16 for number in range(150)]
     records = await asyncio.gather(
@@ -285,10 +287,11 @@ async def test_callers_who_arrive_at_once_share_look_ups(
     )
     statements: list[str] = []
 
-    def note(_connection: Connection, _cursor: object, statement: str, *_rest: object) -> None:
+    async def fetch(statement: str, values: Sequence[Any]) -> Sequence[Any]:
         statements.append(statement)
+        return await Database.fetch(database, statement, values)
 
-    event.listen(database.reader.engine, "before_cursor_execute", note)
+    monkeypatch.setattr(database, "fetch", fetch)
     wanted = [*keys, b"nobody" + bytes(10)]
     arrivals = await asyncio.gather(*[store.arrival(key, "msisdn", key) for key in wanted])
     assert [arrival.turn for arrival in arrivals] == [*records, None]
