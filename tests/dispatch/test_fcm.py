@@ -102,6 +102,24 @@ async def test_a_message_and_the_token_before_it(vendor: Vendor, fcm: Fcm) -> No
     assert bulk.body["message"]["android"]["priority"] == "NORMAL"
 
 
+async def test_the_request_is_that_of_googles_own_library(vendor: Vendor, fcm: Fcm) -> None:
+    """Recorded from firebase-admin 7.7.0, told to send the same. It writes the priority in small letters; the
+    service's reference has capitals."""
+    recorded = (
+        b'{"message": {"android": {"priority": "high", "ttl": "3600s"}, "data": {"tracking": "1234567890"}, '
+        b'"notification": {"body": "\\u0633\\u0644\\u0627\\u0645", '
+        b'"title": "\\u0639\\u0646\\u0648\\u0627\\u0646"}, "token": "device-token"}}'
+    )
+    vendor.answers = [token(), sent()]
+    await one(fcm, subject="عنوان", body="سلام")
+    _token, asked = vendor.asked
+    theirs = json.loads(recorded)
+    theirs["message"]["android"]["priority"] = theirs["message"]["android"]["priority"].upper()
+    assert asked.body == theirs
+    assert asked.path == "/v1/projects/chapar-1/messages:send"
+    assert asked.headers["content-type"].partition(";")[0] == "application/json"
+
+
 async def test_a_token_is_changed_before_its_end_and_when_it_is_taken_back(
     vendor: Vendor, fcm: Fcm, clock: Clock
 ) -> None:

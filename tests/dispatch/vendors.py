@@ -66,7 +66,8 @@ def outgoing(
     klass: str = "service",
     payload: bytes = b"",
     route: str = "",
+    subject: str = "",
 ) -> Outgoing:
     return Outgoing(
-        ids(NOW), "1234567890", klass, to, "", body, attempt, NOW + timedelta(hours=1), payload, route
+        ids(NOW), "1234567890", klass, to, subject, body, attempt, NOW + timedelta(hours=1), payload, route
     )
