@@ -188,34 +188,51 @@ def add_batch(
         unit.insert(job_messages, {"job": id, "batch": number, "message": message})
 
 
-async def find(database: Database, account: bytes, sandbox: bool, id: bytes) -> Job | None:
+# A job and what became of its rows, read at one moment: read one after the other, the rows could be some that
+# the job as it was read had not handed over yet.
+_batch = job_batches.c
+_sums = (_batch.waiting, _batch.held, _batch.sent, _batch.delivered, _batch.failed, _batch.cancelled)
+_counted = (
+    select(jobs, *(func.coalesce(func.sum(each), 0) for each in _sums))
+    .join_from(jobs, job_batches, _batch.job == jobs.c.id, isouter=True)
+    .group_by(jobs.c.id)
+)
+
+
+async def find(database: Database, account: bytes, sandbox: bool, id: bytes) -> tuple[Job, Tally] | None:
     """The account's job of this id."""
     mine = (jobs.c.id == id, jobs.c.account == account, jobs.c.sandbox == sandbox)
-    rows = await database.read(select(jobs).where(*mine))
-    return Job(*rows[0]) if rows else None
+    rows = await database.read(_counted.where(*mine))
+    return _job_and_tally(rows[0]) if rows else None
 
 
-async def by_id(database: Database, id: bytes) -> Job | None:
+async def by_id(database: Database, id: bytes) -> tuple[Job, Tally] | None:
     """The job of this id, whosever it is."""
-    rows = await database.read(select(jobs).where(jobs.c.id == id))
-    return Job(*rows[0]) if rows else None
+    rows = await database.read(_counted.where(jobs.c.id == id))
+    return _job_and_tally(rows[0]) if rows else None
 
 
-async def recent(database: Database, most: int) -> Sequence[tuple[str, Job]]:
-    """The newest jobs of all accounts, each with the account's name."""
-    whose = select(accounts.c.name, jobs).join(accounts, accounts.c.id == jobs.c.account)
-    rows = await database.read(whose.order_by(jobs.c.id.desc()).limit(most))
-    return [(row[0], Job(*row[1:])) for row in rows]
+async def recent(database: Database, most: int) -> Sequence[tuple[str, Job, Tally]]:
+    """The newest jobs of all accounts, each behind the account's name."""
+    whose = _counted.add_columns(accounts.c.name).join(accounts, accounts.c.id == jobs.c.account)
+    rows = await database.read(whose.group_by(accounts.c.name).order_by(jobs.c.id.desc()).limit(most))
+    return [(row[-1], *_job_and_tally(row[:-1])) for row in rows]
 
 
 async def page(
     database: Database, account: bytes, sandbox: bool, before: bytes | None, most: int
-) -> Sequence[Job]:
+) -> Sequence[tuple[Job, Tally]]:
     """At most ``most`` jobs of the account, the newest first, from those older than ``before``."""
-    statement = select(jobs).where(jobs.c.account == account, jobs.c.sandbox == sandbox)
+    statement = _counted.where(jobs.c.account == account, jobs.c.sandbox == sandbox)
     if before is not None:
         statement = statement.where(jobs.c.id < before)
-    return [Job(*row) for row in await database.read(statement.order_by(jobs.c.id.desc()).limit(most))]
+    rows = await database.read(statement.order_by(jobs.c.id.desc()).limit(most))
+    return [_job_and_tally(row) for row in rows]
+
+
+def _job_and_tally(row: Sequence[Any]) -> tuple[Job, Tally]:
+    columns = len(jobs.columns)
+    return Job(*row[:columns]), Tally(*map(int, row[columns:]))
 
 
 async def unfinished(database: Database, account: bytes) -> int:
@@ -242,12 +259,10 @@ async def wrongs(database: Database, id: bytes, after: tuple[int, int], most: in
     return [Wrong(*row) for row in rows]
 
 
-async def tally(database: Database, id: bytes) -> Tally:
-    """What became of a job's rows, as it was last looked at."""
-    made = job_batches.c
-    sums = (made.waiting, made.held, made.sent, made.delivered, made.failed, made.cancelled)
-    counted = select(*(func.coalesce(func.sum(each), 0) for each in sums)).where(made.job == id)
-    return Tally(*map(int, (await database.read(counted))[0]))
+async def waiting(database: Database, id: bytes) -> int:
+    """How many rows of a job wait in the outbox, as it was last looked at."""
+    counted = select(func.coalesce(func.sum(_batch.waiting), 0)).where(_batch.job == id)
+    return int((await database.read(counted))[0][0])
 
 
 async def left_over(database: Database, before: datetime) -> bytes | None:

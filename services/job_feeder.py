@@ -202,7 +202,7 @@ class Feeder:
         now = self._clock()
         if now < job.starts_at:
             return False
-        waiting = (await jobs.tally(self._database, job.id)).waiting
+        waiting = await jobs.waiting(self._database, job.id)
         if job.fed_at is not None:
             return not waiting and await self._end(job, DONE, None)
         if self._ahead - waiting < self._batch:

@@ -181,23 +181,23 @@ class Jobs:
 
     async def find(self, holder: Holder, id: bytes) -> Progress | None:
         """The account's job. Raises ``Unavailable``, ``Unreadable``."""
-        job = await jobs.find(self._database, holder.account, holder.sandbox, id)
-        return None if job is None else await self._progress(job)
+        found = await jobs.find(self._database, holder.account, holder.sandbox, id)
+        return None if found is None else self._progress(*found)
 
     async def of_anybody(self, id: bytes) -> Progress | None:
         """The job of this id, for those who look after all. Raises ``Unavailable``, ``Unreadable``."""
-        job = await jobs.by_id(self._database, id)
-        return None if job is None else await self._progress(job)
+        found = await jobs.by_id(self._database, id)
+        return None if found is None else self._progress(*found)
 
     async def recent(self, most: int) -> Sequence[tuple[str, Progress]]:
         """The newest jobs of all accounts, each with the account's name. Raises ``Unavailable``."""
         found = await jobs.recent(self._database, most)
-        return [(name, await self._progress(job)) for name, job in found]
+        return [(name, self._progress(job, tally)) for name, job, tally in found]
 
     async def page(self, holder: Holder, before: bytes | None, most: int) -> Sequence[Progress]:
         """The account's jobs, the newest first. Raises ``Unavailable``."""
         found = await jobs.page(self._database, holder.account, holder.sandbox, before, most)
-        return [await self._progress(job) for job in found]
+        return [self._progress(job, tally) for job, tally in found]
 
     async def wrongs(self, id: bytes, after: tuple[int, int], most: int) -> Sequence[Wrong]:
         """What is wrong with rows of a job, by line. Raises ``Unavailable``."""
@@ -216,6 +216,5 @@ class Jobs:
         """Ends a job; whether it is cancelled. Raises ``Unavailable``."""
         return await job_states.cancel(self._database, found.job.id, self._clock())
 
-    async def _progress(self, job: Job) -> Progress:
-        tally = await jobs.tally(self._database, job.id)
+    def _progress(self, job: Job, tally: Tally) -> Progress:
         return Progress(job, jobs.options(self._vault, job), tally)

@@ -82,7 +82,7 @@ async def test_jobs_go_by_an_index_too(anywhere: Business) -> None:
         await jobs.worked(database)
         await jobs.part(database, anywhere.home.vault, first.id, 0)
         assert len(await jobs.wrongs(database, first.id, (1, 0), 10)) == 1
-        await jobs.tally(database, first.id)
+        await jobs.waiting(database, first.id)
         assert await job_states.pause(database, first.id, now)
         for batch in await job_states.to_look(database, datetime.now(UTC) + life, 10):
             await job_states.hold(database, batch, now)
