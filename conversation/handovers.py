@@ -17,6 +17,7 @@ from conversation.conversation import Conversation
 from records.signals import Signals
 from records.threads import Thread
 from records.unit import Conflict, Unavailable, Unit
+from records.woken import woken
 from services.handover_desk import HandoverDesk
 from services.handover_errors import HandoverError
 from services.handover_words import NEWS
@@ -57,10 +58,7 @@ class Handovers:
                     await self.sweep()
                 except Unavailable:
                     log.warning("hand-overs wait for the database")
-                try:
-                    await asyncio.wait_for(news.wait(), pause)
-                except TimeoutError:
-                    pass  # No news: it looks all the same.
+                await woken(news, pause)  # Without news it looks all the same.
         finally:
             silence()
 

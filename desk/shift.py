@@ -15,6 +15,7 @@ from desk.words import Words
 from records.signals import Signals
 from records.threads import Thread
 from records.unit import Conflict, Unavailable
+from records.woken import woken
 from services.complaint_rules import OtherPerson, UnknownComplaint
 from services.complaints import TooManyOpen
 from services.handover_complaints import HandoverComplaints
@@ -261,10 +262,7 @@ class Shift:
 
     async def _watch(self) -> None:
         while True:
-            try:
-                await asyncio.wait_for(self._news.wait(), LOOK)
-            except TimeoutError:
-                pass  # No signal came; it looks all the same.
+            await woken(self._news, LOOK)  # Where no signal comes it looks all the same.
             self._news.clear()
             async with self._one:
                 await self._guarded(self._look, quiet=True)

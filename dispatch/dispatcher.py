@@ -42,6 +42,7 @@ from records.database import Database
 from records.tables import TALKING
 from records.unit import Unavailable
 from records.vault import Vault
+from records.woken import woken
 
 LEASE = timedelta(seconds=60)
 # Messages claimed at once in one lane: larger batches make the slowest wait longer.
@@ -129,7 +130,7 @@ class Dispatcher:
             while not self._stopping.is_set():
                 self._wake.clear()
                 if not await self._claim():
-                    await _within(self._wake, self._poll)
+                    await woken(self._wake, self._poll)
         finally:
             for task in beside:
                 task.cancel()
@@ -258,10 +259,3 @@ class Dispatcher:
                 await renew(self._database, lease, ids, self._clock() + self._lease)
             except Unavailable as error:
                 log.warning("dispatch.lease_not_renewed", messages=len(ids), error=str(error))
-
-
-async def _within(event: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(event.wait(), seconds)
-    except TimeoutError:
-        pass  # Nobody woke us: time to look again.

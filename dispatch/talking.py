@@ -28,6 +28,7 @@ from records.database import Database
 from records.settlement import Done
 from records.unit import Unavailable
 from records.vault import Vault
+from records.woken import woken
 
 # Short, since a chat stands still until the lease of a process that died is over; renewed while a message is
 # under way.
@@ -85,7 +86,7 @@ class Talking:
     async def run(self) -> None:
         """Sends until ``stop``; then what is under way is ended and settled."""
         renewing = asyncio.create_task(self._renew())
-        wait, woken = 0.1, False
+        wait, sure = 0.1, False
         try:
             while not self._stopping:
                 self.wake.clear()
@@ -93,14 +94,14 @@ class Talking:
                     if self._alone:
                         await forsake(self._database)
                         self._alone = False
-                    more = await self._exchange(sure=woken)
+                    more = await self._exchange(sure=sure)
                     wait = 0.1
                 except Unavailable as error:
                     log.warning("talking.database_away", error=str(error), unsettled=len(self._done))
                     more = False
                     await asyncio.sleep(wait)
                     wait = min(wait * 2, 5.0)
-                woken = more or await _within(self.wake, self._poll)
+                sure = more or await woken(self.wake, self._poll)
         finally:
             renewing.cancel()
             if self._tasks:
@@ -269,12 +270,3 @@ class Talking:
                 await asyncio.sleep(wait)
             else:
                 return
-
-
-async def _within(event: asyncio.Event, seconds: float) -> bool:
-    """Whether the event was set in time."""
-    try:
-        async with asyncio.timeout(seconds):
-            return await event.wait()
-    except TimeoutError:
-        return False

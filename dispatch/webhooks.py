@@ -19,6 +19,7 @@ from records.database import Database
 from records.randomness import randomness
 from records.unit import Unavailable
 from records.webhook_deliveries import Delivery, Due
+from records.woken import woken
 
 PLACES = 200  # That are worked at once in a process.
 BATCH = 40
@@ -68,7 +69,7 @@ class Webhooks:
                     await self._claim()
                 except Unavailable as error:
                     log.warning("webhooks.database_away", error=str(error))
-                await self._woken()
+                await woken(self._wake, self._poll)
         finally:
             tidying.cancel()
             if self._working:
@@ -127,10 +128,3 @@ class Webhooks:
             except Unavailable as error:
                 log.warning("webhooks.not_tidied", error=str(error))
             await asyncio.sleep(1 if more else 3_600)
-
-    async def _woken(self) -> None:
-        try:
-            async with asyncio.timeout(self._poll):
-                await self._wake.wait()
-        except TimeoutError:
-            pass  # Nobody woke us: time to look again.
