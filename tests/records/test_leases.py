@@ -70,6 +70,9 @@ async def test_every_statement_goes_by_an_index(
     database: Database, committer: Committer, vault: Vault
 ) -> None:
     """Also with a database full of what was sent long ago."""
+    if database.dialect == "postgresql":
+        # What an analysis found of another test's rows, or finds in the midst of this one, is not asked here.
+        await database.transaction(unanalysed)
     sent: list[tuple[str, object]] = []
 
     def note(
@@ -101,6 +104,11 @@ async def test_every_statement_goes_by_an_index(
             text = "\n".join(lines)
             assert "ix_outbox_talking" in text
             assert "ix_outbox_talking_party" in text
+
+
+def unanalysed(connection: Connection) -> None:
+    connection.exec_driver_sql("ALTER TABLE outbox SET (autovacuum_enabled = false)")
+    connection.exec_driver_sql("DELETE FROM pg_statistic WHERE starelid = 'outbox'::regclass")
 
 
 async def test_a_closed_address(database: Database, committer: Committer, vault: Vault) -> None:
