@@ -188,8 +188,8 @@ def add_batch(
         unit.insert(job_messages, {"job": id, "batch": number, "message": message})
 
 
-# A job and what became of its rows, read at one moment: read one after the other, the rows could be some that
-# the job as it was read had not handed over yet.
+# A job and what became of its rows, read at one moment: one after the other, the rows could be some that the
+# job as it was read had not handed over yet.
 _batch = job_batches.c
 _sums = (_batch.waiting, _batch.held, _batch.sent, _batch.delivered, _batch.failed, _batch.cancelled)
 _counted = (
@@ -214,8 +214,8 @@ async def by_id(database: Database, id: bytes) -> tuple[Job, Tally] | None:
 
 async def recent(database: Database, most: int) -> Sequence[tuple[str, Job, Tally]]:
     """The newest jobs of all accounts, each behind the account's name."""
-    whose = _counted.add_columns(accounts.c.name).join(accounts, accounts.c.id == jobs.c.account)
-    rows = await database.read(whose.group_by(accounts.c.name).order_by(jobs.c.id.desc()).limit(most))
+    whose = select(accounts.c.name).where(accounts.c.id == jobs.c.account).scalar_subquery()
+    rows = await database.read(_counted.add_columns(whose).order_by(jobs.c.id.desc()).limit(most))
     return [(row[-1], *_job_and_tally(row[:-1])) for row in rows]
 
 

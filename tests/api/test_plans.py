@@ -78,6 +78,7 @@ async def test_jobs_go_by_an_index_too(anywhere: Business) -> None:
     async with explained(database) as scans:
         await jobs.find(database, first.account, False, first.id)
         await jobs.page(database, first.account, False, first.id, 10)
+        await jobs.by_id(database, first.id)
         await jobs.unfinished(database, first.account)
         await jobs.worked(database)
         await jobs.part(database, anywhere.home.vault, first.id, 0)
