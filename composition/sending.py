@@ -61,6 +61,7 @@ async def dispatching(home: House, smscs: Smscs | None = None) -> AsyncIterator[
         if routes.rates and home.settings.redis_url:
             shared = RedisBuckets(home.settings.redis_url)
             stack.push_async_callback(shared.close)
+        hurry = asyncio.Event()
         dispatcher = Dispatcher(
             home.database,
             home.vault,
@@ -68,6 +69,7 @@ async def dispatching(home: House, smscs: Smscs | None = None) -> AsyncIterator[
             routes,
             clock=now,
             wake=home.wake,
+            hurry=hurry,
             watch=watch,
             charge=charge,
             gate=permission(home),
@@ -76,6 +78,7 @@ async def dispatching(home: House, smscs: Smscs | None = None) -> AsyncIterator[
             steady=time.monotonic,
         )
         home.committer.wake(outbox, home.wake, lambda row: row["channel"] not in TALKING)
+        home.committer.wake(outbox, hurry, lambda row: row["class"] == "otp")
         await stack.enter_async_context(talking(home, watch, charge))
         await stack.enter_async_context(feeding(home, channels(home)))
         await stack.enter_async_context(telling(home))

@@ -22,6 +22,7 @@ from dispatch.carriers import Carriers
 from dispatch.charging import Charger, unpriced
 from dispatch.gate import Gate, Open
 from dispatch.limits import Limits, Unlimited
+from dispatch.looks import GATHER, POLL, Looks
 from dispatch.provider import Lookup, Provider
 from dispatch.receipts import EVERY, Receipts
 from dispatch.rounds import Rounds
@@ -39,15 +40,14 @@ from records.claims import (
     settle,
 )
 from records.database import Database
+from records.lanes import SENDERS
 from records.tables import TALKING
 from records.unit import Unavailable
 from records.vault import Vault
-from records.woken import woken
 
 LEASE = timedelta(seconds=60)
 # Messages claimed at once in one lane: larger batches make the slowest wait longer.
 BATCH: Mapping[str, int] = {"otp": 100, "service": 200, "bulk": 500}
-POLL = 0.2  # Seconds between looks at the outbox, unless woken.
 LEARNING = 2.0  # Seconds between looks at what other processes and operators say of providers.
 GRACE = 30.0  # Seconds that a stop waits for providers.
 
@@ -56,10 +56,10 @@ log = structlog.get_logger(__name__)
 
 class Dispatcher:
     """``providers`` carry by ``routes``; without these each carries all of its channel. ``wake`` is set by
-    whoever queued a message in this process. ``watch`` is told each outcome (``sent``, ``delivered``, or the
-    error's name) and how long after its due time; ``charge`` says what each message that went cost; ``gate``
-    decides what may go and ``limits`` how much. ``at_once`` is how many batches of a lane are worked
-    together; ``steady`` counts seconds whatever is done to the clock."""
+    whoever queued a message in this process, and ``hurry`` too for a one-time code. ``watch`` is told each
+    outcome (``sent``, ``delivered``, or the error's name) and how long after its due time; ``charge`` says
+    what each message that went cost; ``gate`` decides what may go and ``limits`` how much. ``at_once`` is how
+    many batches of a lane are worked together; ``steady`` counts seconds whatever is done to the clock."""
 
     def __init__(
         self,
@@ -70,6 +70,7 @@ class Dispatcher:
         *,
         clock: Callable[[], datetime],
         wake: asyncio.Event,
+        hurry: asyncio.Event | None = None,
         watch: Watcher = unwatched,
         charge: Charger = unpriced,
         gate: Gate | None = None,
@@ -78,6 +79,7 @@ class Dispatcher:
         batch: int | Mapping[str, int] = BATCH,
         at_once: int = 1,
         poll: float = POLL,
+        gather: float = GATHER,
         learning: float = LEARNING,
         receipts: float = EVERY,
         steady: Callable[[], float] | None = None,
@@ -101,7 +103,7 @@ class Dispatcher:
             charge=charge,
         )
         self._clock = clock
-        self._wake = wake
+        self._looks = Looks(wake, hurry or asyncio.Event(), poll=poll, gather=gather)
         self._lease = lease
         self._steadiness = Steadiness(clock, steady, lease)
         # Of what dies with a process nobody knows what was handed over. Where that cannot be asked back, no
@@ -109,7 +111,6 @@ class Dispatcher:
         once = [each.batch for each in carriers if not each.repeatable and not isinstance(each, Lookup)]
         sizes = dict.fromkeys(CLASSES, batch) if isinstance(batch, int) else batch
         self._batch = {klass: min([size, *once]) for klass, size in sizes.items()}
-        self._poll = poll
         self._at_once = at_once
         self._learning = learning
         self._receipts = Receipts(database, vault, self.carriers, clock=clock, lease=lease, every=receipts)
@@ -128,9 +129,10 @@ class Dispatcher:
         beside = [asyncio.create_task(self._receipts.run()), asyncio.create_task(self._learn())]
         try:
             while not self._stopping.is_set():
-                self._wake.clear()
-                if not await self._claim():
-                    await woken(self._wake, self._poll)
+                self._looks.begin()
+                taken = await self._claim()
+                if not self._more(taken):
+                    await self._looks.next(found=bool(taken))
         finally:
             for task in beside:
                 task.cancel()
@@ -146,10 +148,10 @@ class Dispatcher:
     def stop(self) -> None:
         """Claims nothing more."""
         self._stopping.set()
-        self._wake.set()
+        self._looks.end()
 
-    async def _claim(self) -> bool:
-        """Claims what is due and sets its lanes to work; whether there was anything."""
+    async def _claim(self) -> Mapping[Lane, int]:
+        """Claims what is due and sets its lanes to work; how many messages of each."""
         now = self._clock()
         busy = {lane for lane, tasks in self._working.items() if len(tasks) >= self._at_once}
         busy |= self.carriers.closed(now)
@@ -172,10 +174,10 @@ class Dispatcher:
                 self._doubtful.remove(lease)
                 if claimed:
                     await release(self._database, lease, [each.id for each in claimed])
-                return False
+                return {}
         except Unavailable as error:
             log.warning("dispatch.database_away", error=str(error))
-            return False
+            return {}
         self._doubtful.remove(lease)
         lanes: dict[Lane, list[Claimed]] = {}
         for each in claimed:
@@ -185,7 +187,11 @@ class Dispatcher:
             # The last one in the order of turns, which goes round.
             self._served[lane] = max((each.sender for each in batch), key=lambda one: (one <= before, one))
             self._working.setdefault(lane, set()).add(asyncio.create_task(self._work(lane, lease, batch)))
-        return bool(claimed)
+        return {lane: len(batch) for lane, batch in lanes.items()}
+
+    def _more(self, taken: Mapping[Lane, int]) -> bool:
+        """Whether a claim that took so many of each lane may have left some: not one that took few."""
+        return any(count >= min(SENDERS, self._batch[klass]) for (_channel, klass), count in taken.items())
 
     async def _give_back(self) -> None:
         """Returns what was claimed and not handed to a provider: when we stop, or when the database did not
@@ -211,7 +217,7 @@ class Dispatcher:
             self._working[lane].discard(cast("asyncio.Task[None]", asyncio.current_task()))
             if not self._working[lane]:
                 del self._working[lane]
-            self._wake.set()  # The lane is free for the next batch.
+            self._looks.again()  # The lane is free for the next batch.
 
     async def _return(self, lease: bytes, ids: Sequence[bytes]) -> None:
         """Gives back a batch of which nothing was handed over; otherwise nobody could know that."""
