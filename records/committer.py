@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
 from records.bulk import Bulk
 from records.database import Database
@@ -139,16 +140,12 @@ class Committer:
         tried for themselves, and so on, until the failing unit is alone: it is told what is wrong with it and
         the others are committed."""
         units = [unit for unit, _done in batch]
-
-        def write(connection: Connection) -> None:
-            self._bulk.write(connection, units)
-
         try:
-            at_once = self._bulk.at_once(units)
-            if at_once is None:
-                await self._database.transaction(write)
+            statements = self._bulk.prepared(units)
+            if statements is None:
+                await self._database.transaction(lambda connection: self._bulk.write(connection, units))
             else:
-                await self._database.command(*at_once)
+                await self._database.write(statements)
         except Unavailable as away:
             self._failed = monotonic()
             # Those who wait would meet the same, one time-out after the other.
@@ -170,10 +167,15 @@ class Committer:
             self.units += len(batch)
             self.largest = max(self.largest, len(batch))
             _tell(batch, None)
-            for table, sleeper, which in self._sleepers:
-                rows = (row for unit in units for row in unit.rows.get(table, ()))
-                if not sleeper.is_set() and any(which is None or which(row) for row in rows):
-                    sleeper.set()
+            self._wake(units)
+
+    def _wake(self, units: Sequence[Unit]) -> None:
+        for table, sleeper, which in self._sleepers:
+            if sleeper.is_set():
+                continue
+            written = [unit.rows[table] for unit in units if table in unit.rows]
+            if written and (which is None or any(map(which, chain.from_iterable(written)))):
+                sleeper.set()
 
 
 def _tell(batch: Sequence[Waiting], error: Exception | None) -> None:

@@ -20,6 +20,10 @@ from records.driver_errors import meaning
 T = TypeVar("T")
 Dialect = Literal["postgresql", "sqlite"]
 
+# In the driver's own words, and what it is run with: a column of values for each parameter on PostgreSQL, on
+# SQLite as many sets of parameters as it is run times.
+Statement = tuple[str, Sequence[Any]]
+
 WANTED = "a database URL is postgresql://user:password@host/name or sqlite:///path"
 PATIENCE = 2.5  # Seconds that one read or one transaction may take, with connecting.
 
@@ -36,6 +40,9 @@ class Runner(Protocol):
 
     async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Any]:
         """The rows of one statement by itself, in the driver's own words."""
+
+    async def write(self, statements: Sequence[Statement]) -> None:
+        """Runs them as one transaction."""
 
     async def close(self) -> None:
         """Lets the connections go."""
@@ -89,10 +96,10 @@ class Database:
 
         return await self._run(self.writer, whole)
 
-    async def command(self, statement: str, values: Sequence[Any]) -> None:
-        """One writing statement in the driver's own words, a transaction by itself; durable when this
-        returns. Raises as ``transaction`` does."""
-        await self._meant(self.writer.fetch(statement, values))
+    async def write(self, statements: Sequence[Statement]) -> None:
+        """Runs writing statements in the driver's own words (``records.bulk``), in one transaction; durable
+        when this returns. Raises as ``transaction`` does, in a fraction of the time."""
+        await self._meant(self.writer.write(statements))
 
     async def touch(self) -> None:
         """Writes what nobody reads, durably: whether the database takes writes, where reading tells nothing

@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from records.database import Statement
 from records.unit import Unavailable
 
 T = TypeVar("T")
@@ -91,6 +92,11 @@ class OverNetwork:
                 self._idle.append(kept)
         finally:
             self._room.release()
+
+    async def write(self, statements: Sequence[Statement]) -> None:
+        """There is but one, which is a transaction by itself."""
+        [(statement, values)] = statements
+        await self.fetch(statement, values)
 
     async def _fetch(
         self, driver: Any, deadline: float, statement: str, values: Sequence[Any]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
+
+from records.database import Statement
+from records.sqlite_threads import Threads
 
 T = TypeVar("T")
 
@@ -22,39 +24,52 @@ def runners(where: URL, patience: float) -> tuple[InThreads, InThreads]:
 
 
 class InThreads:
-    """SQLite in threads of ours: a whole transaction is one trip to a thread, where an asynchronous driver
-    makes three for each statement."""
+    """SQLite in threads of ours, each with one connection: a whole transaction is one trip to a thread, where
+    an asynchronous driver makes three for each statement."""
 
     def __init__(self, engine: Engine, threads: int, patience: float) -> None:
         self.engine = engine
-        self._patience = patience
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="sqlite")
+        self._threads = Threads(engine.connect, threads, patience)
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Waits a little longer than SQLite itself waits for a lock; then what the thread does is left to
         end by itself, and whether it was done is not known."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._patience):
-            return await loop.run_in_executor(self._threads, self._work, work)
+        return await self._threads.do(work)
 
     async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Any]:
         """The rows of one statement by itself, without SQLAlchemy's results."""
+        return await self._threads.do(partial(_fetched, statement, values))
 
-        def one(connection: Connection) -> Sequence[Any]:
-            driver: Any = connection.connection.driver_connection
-            rows: Sequence[Any] = driver.execute(statement, values).fetchall()
-            return rows
-
-        return await self.run(one)
-
-    def _work(self, work: Callable[[Connection], T]) -> T:
-        with self.engine.connect() as connection:
-            return work(connection)
+    async def write(self, statements: Sequence[Statement]) -> None:
+        """Without SQLAlchemy's transactions and results, which cost more than half of what SQLite does."""
+        await self._threads.do(partial(_write, statements))
 
     async def close(self) -> None:
-        # A thread that is stuck in the file system must not hold up the end of the program.
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        await self._threads.close()
         self.engine.dispose()
+
+
+def _fetched(statement: str, values: Sequence[Any], connection: Connection) -> Sequence[Any]:
+    rows: Sequence[Any] = _driver(connection).execute(statement, values).fetchall()
+    return rows
+
+
+def _write(statements: Sequence[Statement], connection: Connection) -> None:
+    driver = _driver(connection)
+    cursor = driver.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        for statement, values in statements:
+            cursor.executemany(statement, values)
+        cursor.execute("COMMIT")
+    except BaseException:
+        if driver.in_transaction:  # Some errors, such as a full disk, have rolled it back already.
+            cursor.execute("ROLLBACK")
+        raise
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 def engine_of(where: URL, patience: float, *, writes: bool = False) -> Engine:
@@ -66,7 +81,7 @@ def engine_of(where: URL, patience: float, *, writes: bool = False) -> Engine:
         pool_reset_on_return=None,  # Nothing is left open.
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,
-        connect_args={"check_same_thread": False},  # The pool gives a connection to one thread at a time.
+        connect_args={"check_same_thread": False, "cached_statements": 512},
     )
 
     @event.listens_for(engine, "connect")

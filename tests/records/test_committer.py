@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from datetime import timedelta
 
 import pytest
 from asyncpg import PostgresError
 from sqlalchemy import select, update
-from sqlalchemy.exc import DBAPIError
 
 from records.committer import Committer
 from records.database import Database
@@ -216,7 +216,7 @@ async def test_a_defective_unit_is_told_what_is_wrong_and_harms_no_other(
         return_exceptions=True,
     )
     assert [type(result) for result in results[::2]] == [type(None)] * 3
-    assert isinstance(results[1], DBAPIError | PostgresError)
+    assert isinstance(results[1], sqlite3.Error | PostgresError)
     assert "content" in str(results[1])
     assert "Failing row" not in str(results[1]), "what people said must not come into a log"
     assert isinstance(results[3], TypeError)
