@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs
+
+from web.access import Head
 
 ANY = "*"
 _REFUSED = "The chat may not stand in this page; WEBCHAT_ORIGINS names those that it may."
@@ -22,7 +24,7 @@ class Origins:
 
     named: frozenset[str] = frozenset()
 
-    def refusal(self, request: web.Request) -> str | None:
+    def refusal(self, request: Head) -> str | None:
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is None or ANY in self.named or origin in self.named:
             return None
@@ -30,7 +32,7 @@ class Origins:
         own = origin.partition("://")[2]
         return None if own and own == request.headers.get(hdrs.HOST) else _REFUSED
 
-    def sharing(self, request: web.Request) -> Mapping[str, str]:
+    def sharing(self, request: Head) -> Mapping[str, str]:
         """The headers by which a page of this origin may read the answer (Fetch standard, "CORS protocol").
         There are no cookies here, so credentials are never allowed."""
         origin = request.headers.get(hdrs.ORIGIN)

@@ -34,11 +34,12 @@ from conversation.turns import Turns
 from conversation.unasked import Unasked
 from records.unit import Unavailable
 from services.publishing import tell
-from settings import SettingError
+from settings import SettingError, Settings
 from ussd import door
 from ussd.exchange import Route
 from ussd.smpp_door import SmppDoor
 from web.access import RouteSecret
+from web.direct import Direct, Straight
 
 log = structlog.get_logger()
 
@@ -92,9 +93,11 @@ async def serving(home: House) -> AsyncIterator[int]:
         stack.push_async_callback(runner.cleanup)
         if settings.smpp_ussd.url:
             await stack.enter_async_context(smpp_door(home, conversation, smscs))
-        site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+        assert runner.server is not None
+        direct = Direct(straight(home, conversation), runner.server)
+        stack.push_async_callback(direct.close, settings.turn_deadline + 1)
         try:
-            await site.start()
+            port = await direct.listen(settings.host, settings.port)
         except OSError as error:
             raise Refused(f"HOST, PORT: no way to listen there: {error.strerror}") from None
         if bots is not None:
@@ -103,8 +106,7 @@ async def serving(home: House) -> AsyncIterator[int]:
         # What was built by now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        assert runner.addresses
-        yield int(runner.addresses[0][1])
+        yield port
 
 
 async def tidy_files(home: House) -> None:
@@ -160,23 +162,13 @@ def application(
 ) -> web.Application:
     """Every route, each beside its rule."""
     settings = home.settings
-    doors = {
-        gateway: door.Door(
-            Route(gateway, layout, settings.routes[gateway].code, dict(settings.routes[gateway].options)),
-            RouteSecret(
-                settings.routes[gateway].secret.encode() or None,
-                settings.routes[gateway].addresses,
-                loopback_only_without=settings.embedded,
-                trusted_proxies=settings.trusted_proxies,
-            ),
-        )
-        for gateway, layout in layouts(settings).items()
-        if gateway in settings.routes
-    }
     app = web.Application()
-    sorry = fallback(SORRY, home.languages)
     try:
-        app.add_routes(door.routes(conversation, doors, sorry, settings.trusted_proxies))
+        app.add_routes(
+            door.routes(
+                conversation, ussd_doors(settings), fallback(SORRY, home.languages), settings.trusted_proxies
+            )
+        )
     except ValueError as error:
         raise SettingError(f"USSD_…_OPTIONS: {error}") from None
     app.add_routes(watching.routes(home))
@@ -194,6 +186,30 @@ def application(
     if settings.sandboxed:
         app.add_routes(sandbox.routes(home.database, home.vault, settings.sandboxed))
     return app
+
+
+def straight(home: House, conversation: Conversation) -> Mapping[tuple[str, str], Straight]:
+    """The routes that are answered without aiohttp."""
+    settings = home.settings
+    sorry = fallback(SORRY, home.languages)
+    return door.straight(conversation, ussd_doors(settings), sorry, settings.trusted_proxies)
+
+
+def ussd_doors(settings: Settings) -> Mapping[str, door.Door]:
+    """The gateways that have a route, by their names."""
+    return {
+        gateway: door.Door(
+            Route(gateway, layout, settings.routes[gateway].code, dict(settings.routes[gateway].options)),
+            RouteSecret(
+                settings.routes[gateway].secret.encode() or None,
+                settings.routes[gateway].addresses,
+                loopback_only_without=settings.embedded,
+                trusted_proxies=settings.trusted_proxies,
+            ),
+        )
+        for gateway, layout in layouts(settings).items()
+        if gateway in settings.routes
+    }
 
 
 def smpp_door(home: House, conversation: Conversation, smscs: Smscs) -> SmppDoor:

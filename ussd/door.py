@@ -7,7 +7,7 @@ wrong with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from logs import masked
 from ussd.exchange import BadRequest, GatewayReply, GatewayRequest, Inquiry, Malformed, Route, TooLarge
 from ussd.gateways import GATEWAYS, Gateway
 from web.access import SECRET_PARAMETER, Handler, Networks, Public, Rule, guarded, peer_of
+from web.direct import Head, Straight
 
 log = structlog.get_logger()
 
@@ -63,15 +64,9 @@ def routes(
     """
     made: list[web.RouteDef] = []
     for name, door in doors.items():
-        if name not in GATEWAYS:
-            raise ValueError(f"there is no gateway {name}")
-        gateway = GATEWAYS[name]
-        if odd := set(door.route.options) - set(gateway.OPTIONS):
-            raise ValueError(f"the gateway {name} has no option {', '.join(sorted(odd))}")
-        handler = guarded(
-            _handler(conversation, name, gateway, door.route, fallback, trusted_proxies), door.rule
-        )
-        for method, tail in gateway.DOORS:
+        answering = _Answering(conversation, _gateway(name, door), door.route, fallback)
+        handler = guarded(_handler(answering, name, trusted_proxies), door.rule)
+        for method, tail in GATEWAYS[name].DOORS:
             path = PREFIX + name + (tail if _LITERAL.fullmatch(tail) else f"{{tail:{tail}}}")
             # A HEAD would take a turn and show it to nobody.
             extra = {"allow_head": False} if method == hdrs.METH_GET else {}
@@ -80,14 +75,72 @@ def routes(
     return made
 
 
-def _handler(
+def straight(
     conversation: Conversation,
-    name: str,
-    gateway: Gateway,
-    route: Route,
+    doors: Mapping[str, Door],
     fallback: Reply,
-    trusted_proxies: Networks,
-) -> Handler:
+    trusted_proxies: Networks = (),
+) -> Mapping[tuple[str, str], Straight]:
+    """The same routes, but for those of no fixed path, for connections that need no more (``web.direct``)."""
+    return {
+        (method, PREFIX + name + tail): Straight(
+            door.rule,
+            _answer_to(
+                _Answering(conversation, _gateway(name, door), door.route, fallback),
+                method,
+                tail,
+                trusted_proxies,
+            ),
+            BODY_BYTES,
+        )
+        for name, door in doors.items()
+        for method, tail in GATEWAYS[name].DOORS
+        if _LITERAL.fullmatch(tail)
+    }
+
+
+def _gateway(name: str, door: Door) -> Gateway:
+    if name not in GATEWAYS:
+        raise ValueError(f"there is no gateway {name}")
+    gateway = GATEWAYS[name]
+    if odd := set(door.route.options) - set(gateway.OPTIONS):
+        raise ValueError(f"the gateway {name} has no option {', '.join(sorted(odd))}")
+    return gateway
+
+
+class _Answering:
+    """What one gateway's requests are answered with, whichever way they came."""
+
+    def __init__(self, conversation: Conversation, gateway: Gateway, route: Route, fallback: Reply) -> None:
+        self._conversation = conversation
+        self._gateway = gateway
+        self._route = route
+        self._fallback = fallback
+
+    async def answer(self, given: GatewayRequest, body: Awaitable[bytes] | None = None) -> GatewayReply:
+        """Never raises. ``body`` is still to be read, where it is given."""
+        gateway, route = self._gateway, self._route
+        try:
+            if body is not None:
+                given.body = await body
+            incoming = gateway.parse(given, route)
+            if isinstance(incoming, Departure):
+                await self._conversation.depart(incoming)
+                return gateway.acknowledge(given, route)
+            if isinstance(incoming, Inquiry):
+                is_open = await self._conversation.is_open(incoming.caller)
+                return gateway.acknowledge(given, route, is_open)
+            return gateway.render(await self._conversation.take_turn(incoming), given, route)
+        except BadRequest as error:
+            log.info("request refused", route=route.name, problem=str(error))
+            return gateway.refuse(error, given, route)
+        except Exception:
+            # The person waits for a screen whatever went wrong; the operator finds the reason in the log.
+            log.exception("request failed", route=route.name, speaker=_speaker(gateway, given, route))
+            return _apology(gateway, given, route, self._fallback)
+
+
+def _handler(answering: _Answering, name: str, trusted_proxies: Networks) -> Handler:
     start = len(PREFIX) + len(name)
 
     async def handle(request: web.Request) -> web.Response:
@@ -95,37 +148,24 @@ def _handler(
             request.method,
             request.path[start:],
             _without_secret(request.rel_url.raw_query_string),
-            request.headers,
             b"",
             peer_of(request, trusted_proxies),
         )
-        try:
-            given.body = await _body(request)
-            reply = await _answer(conversation, gateway, given, route)
-        except BadRequest as error:
-            log.info("request refused", route=route.name, problem=str(error))
-            reply = gateway.refuse(error, given, route)
-        except Exception:
-            # The person waits for a screen whatever went wrong; the operator finds the reason in the log.
-            log.exception("request failed", route=route.name, speaker=_speaker(gateway, given, route))
-            reply = _apology(gateway, given, route, fallback)
+        reply = await answering.answer(given, _body(request))
         headers = {hdrs.CONTENT_TYPE: reply.content_type, **reply.headers}
         return web.Response(body=reply.body, status=reply.status, headers=headers)
 
     return handle
 
 
-async def _answer(
-    conversation: Conversation, gateway: Gateway, given: GatewayRequest, route: Route
-) -> GatewayReply:
-    incoming = gateway.parse(given, route)
-    if isinstance(incoming, Departure):
-        await conversation.depart(incoming)
-        return gateway.acknowledge(given, route)
-    if isinstance(incoming, Inquiry):
-        return gateway.acknowledge(given, route, await conversation.is_open(incoming.caller))
-    reply = await conversation.take_turn(incoming)
-    return gateway.render(reply, given, route)
+def _answer_to(
+    answering: _Answering, method: str, tail: str, trusted_proxies: Networks
+) -> Callable[[Head, bytes], Awaitable[GatewayReply]]:
+    def answer(head: Head, body: bytes) -> Awaitable[GatewayReply]:
+        peer = peer_of(head, trusted_proxies)
+        return answering.answer(GatewayRequest(method, tail, _without_secret(head.query), body, peer))
+
+    return answer
 
 
 async def _body(request: web.Request) -> bytes:

@@ -41,7 +41,6 @@ class GatewayRequest(msgspec.Struct):
     method: str = "POST"
     tail: str = ""
     query: str = ""
-    headers: Mapping[str, str] = NOTHING
     body: bytes = b""
     peer: str = ""
 

@@ -13,14 +13,14 @@ import base64
 import binascii
 import hmac
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from aiohttp import hdrs, web
-from multidict import istr
+from multidict import MultiMapping, istr
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
@@ -37,10 +37,27 @@ _ELSEWHERE = "Only programs on this machine may call this."
 _FOREIGN_PAGE = "A page of another site may not call this."
 
 
+class Head(Protocol):
+    """What a rule asks about: a request without its body, an ``aiohttp.web.Request`` among others.
+    ``raw_path`` is the request target as it came, its query included."""
+
+    @property
+    def headers(self) -> MultiMapping[str]: ...
+
+    @property
+    def remote(self) -> str | None: ...
+
+    @property
+    def raw_path(self) -> str: ...
+
+    @property
+    def match_info(self) -> Mapping[str, str]: ...
+
+
 class Rule(Protocol):
     """Decides on a request by its head alone."""
 
-    def refusal(self, request: web.Request) -> str | None:
+    def refusal(self, request: Head) -> str | None:
         """Why the request is refused, for whoever sent it; None when it may pass."""
 
 
@@ -48,7 +65,7 @@ class Rule(Protocol):
 class Public:
     """Everybody."""
 
-    def refusal(self, request: web.Request) -> str | None:
+    def refusal(self, request: Head) -> str | None:
         return None
 
 
@@ -60,7 +77,7 @@ class Loopback:
     and so is a name that is not this machine's (DNS rebinding).
     """
 
-    def refusal(self, request: web.Request) -> str | None:
+    def refusal(self, request: Head) -> str | None:
         headers = request.headers
         if not is_loopback(request.remote or ""):
             return _ELSEWHERE
@@ -86,7 +103,7 @@ class RouteSecret:
     loopback_only_without: bool = False
     trusted_proxies: Networks = ()
 
-    def refusal(self, request: web.Request) -> str | None:
+    def refusal(self, request: Head) -> str | None:
         if self.secret:
             given = given_secret(request)
             if given is not None and hmac.compare_digest(given, self.secret):
@@ -105,7 +122,7 @@ class HeaderSecret:
     secret: bytes
     header: str
 
-    def refusal(self, request: web.Request) -> str | None:
+    def refusal(self, request: Head) -> str | None:
         given = request.headers.get(self.header, "").encode("utf-8", "surrogateescape")
         known = bool(self.secret) and hmac.compare_digest(given, self.secret)
         return None if known else "This needs its secret."
@@ -118,7 +135,7 @@ class PathSecret:
     secret: bytes
     part: str = "secret"
 
-    def refusal(self, request: web.Request) -> str | None:
+    def refusal(self, request: Head) -> str | None:
         given = request.match_info.get(self.part, "").encode("utf-8", "surrogateescape")
         known = bool(self.secret) and hmac.compare_digest(given, self.secret)
         return None if known else "This needs its secret."
@@ -130,7 +147,7 @@ class AnyOf:
 
     rules: tuple[Rule, ...]
 
-    def refusal(self, request: web.Request) -> str | None:
+    def refusal(self, request: Head) -> str | None:
         refused = "This is not open to anybody."
         for rule in self.rules:
             reason = rule.refusal(request)
@@ -172,7 +189,7 @@ def unguarded_routes(app: web.Application) -> list[str]:
     ]
 
 
-def peer_of(request: web.Request, trusted_proxies: Networks = ()) -> str:
+def peer_of(request: Head, trusted_proxies: Networks = ()) -> str:
     """The address of whoever made the request: of the connection, or, when that is a trusted proxy, of the
     last hop in ``X-Forwarded-For`` that is not one. "" when a trusted proxy passes on what is no address."""
     peer = request.remote or ""
@@ -235,7 +252,7 @@ def is_loopback_name(host: str) -> bool:
     return name == "localhost" or is_loopback(name)
 
 
-def from_foreign_page(request: web.Request) -> bool:
+def from_foreign_page(request: Head) -> bool:
     """Whether a browser says that the page of another site made the request. Programs say nothing of it;
     ``Sec-Fetch-Site`` covers what carries no ``Origin``, such as an image's address."""
     headers = request.headers
@@ -246,10 +263,10 @@ def from_foreign_page(request: web.Request) -> bool:
     return origin is not None and origin.partition("://")[2] != headers.get(hdrs.HOST, "no host")
 
 
-def given_secret(request: web.Request) -> bytes | None:
+def given_secret(request: Head) -> bytes | None:
     """The secret that came with the request; the query's first, then the header's, then the password's.
     None when there is none, or two in the query."""
-    query = request.rel_url.raw_query_string
+    query = request.raw_path.partition("#")[0].partition("?")[2]
     if f"{SECRET_PARAMETER}=" in query:
         start = len(SECRET_PARAMETER) + 1
         found = [pair[start:] for pair in query.split("&") if pair.startswith(f"{SECRET_PARAMETER}=")]

@@ -3,26 +3,27 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from io import BytesIO
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse, web
-from aiohttp.test_utils import TestClient
+from aiohttp import ClientResponse, ClientSession, web
 from structlog.testing import capture_logs
 
 from conversation.incoming import Caller, Departure, Incoming, Reply
 from tests.ussd.asking import screen
 from ussd import fields
-from ussd.door import BODY_BYTES, Door, routes
+from ussd.door import BODY_BYTES, Door, routes, straight
 from ussd.exchange import Route
 from ussd.gateways import GATEWAYS
 from web.access import Loopback, Networks, RouteSecret, Rule, unguarded_routes
+from web.direct import Direct
 
-Client = TestClient[web.Request, web.Application]
-MakeClient = Callable[[web.Application], Awaitable[Client]]
+Client = ClientSession
+Connect = Callable[..., Awaitable[ClientSession]]
 
 SORRY = screen("کار انجام نشد. دوباره تماس بگیرید.", replies=False)
 START = {"sessionId": "AT1", "phoneNumber": "+989121234567", "serviceCode": "*733#", "text": ""}
@@ -56,10 +57,13 @@ class Echo:
         return any(known.caller.session == caller.session for known in self.heard)
 
 
+def all_doors(rule: Rule | None = None) -> dict[str, Door]:
+    return {name: Door(Route(name), rule or Loopback()) for name in GATEWAYS}
+
+
 def application(echo: Echo, rule: Rule | None = None, trusted_proxies: Networks = ()) -> web.Application:
     app = web.Application()
-    doors = {name: Door(Route(name), rule or Loopback()) for name in GATEWAYS}
-    app.add_routes(routes(echo, doors, SORRY, trusted_proxies))
+    app.add_routes(routes(echo, all_doors(rule), SORRY, trusted_proxies))
     return app
 
 
@@ -68,9 +72,35 @@ def echo() -> Echo:
     return Echo()
 
 
+@pytest.fixture(params=["by aiohttp", "directly"])
+async def connect(request: pytest.FixtureRequest, echo: Echo) -> AsyncIterator[Connect]:
+    """Makes clients of doors that are reached by aiohttp alone, or as they are served (``web.direct``)."""
+    async with AsyncExitStack() as stack:
+
+        async def connected(rule: Rule | None = None, trusted_proxies: Networks = ()) -> ClientSession:
+            runner = web.AppRunner(application(echo, rule, trusted_proxies), access_log=None)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            if request.param == "directly":
+                assert runner.server is not None
+                direct = Direct(straight(echo, all_doors(rule), SORRY, trusted_proxies), runner.server)
+                stack.push_async_callback(direct.close, 5)
+                port = await direct.listen("127.0.0.1", 0)
+            else:
+                await web.TCPSite(runner, "127.0.0.1", 0).start()
+                port = int(runner.addresses[0][1])
+            return await stack.enter_async_context(ClientSession(f"http://127.0.0.1:{port}"))
+
+        yield connected
+
+
 @pytest.fixture
-async def client(aiohttp_client: MakeClient, echo: Echo) -> Client:
-    return await aiohttp_client(application(echo))
+async def client(connect: Connect) -> ClientSession:
+    return await connect()
+
+
+def port_of(client: ClientSession) -> int:
+    return client._build_url("/").port or 0
 
 
 async def told(response: ClientResponse) -> tuple[int, str]:
@@ -203,7 +233,7 @@ async def test_a_large_body_is_refused(client: Client, echo: Echo) -> None:
 
 
 async def test_a_large_body_is_answered_while_it_is_still_to_come(client: Client, echo: Echo) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(client))
     writer.write(
         b"POST /ussd/africastalking HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000000\r\n\r\nsessionId"
     )
@@ -253,8 +283,8 @@ async def test_an_unknown_gateway_is_told_which_there_are(client: Client) -> Non
     assert "There are: africastalking, arkesel" in text
 
 
-async def test_without_the_secret_nothing_is_heard(aiohttp_client: MakeClient, echo: Echo) -> None:
-    client = await aiohttp_client(application(echo, RouteSecret(b"open sesame", ())))
+async def test_without_the_secret_nothing_is_heard(connect: Connect, echo: Echo) -> None:
+    client = await connect(RouteSecret(b"open sesame", ()))
     for path in ("/ussd/africastalking", "/ussd/africastalking?secret=wrong", "/ussd/africastalking/events"):
         status, _ = await told(await client.post(path, data=START))
         assert status == 403
@@ -264,18 +294,18 @@ async def test_without_the_secret_nothing_is_heard(aiohttp_client: MakeClient, e
     assert status == 200
 
 
-async def test_the_secret_is_not_kept(aiohttp_client: MakeClient, echo: Echo) -> None:
-    client = await aiohttp_client(application(echo, RouteSecret(b"sesame", ())))
+async def test_the_secret_is_not_kept(connect: Connect, echo: Echo) -> None:
+    client = await connect(RouteSecret(b"sesame", ()))
     query = {"call": "*733", "sessionid": "1", "mobile": "09121234567", "secret": "sesame"}
     assert (await client.get("/ussd/inoti", params=query)).status == 200
     assert b"sesame" not in echo.heard[0].raw
     assert b"call=" in echo.heard[0].raw
 
 
-async def test_the_caller_behind_a_trusted_proxy(aiohttp_client: MakeClient, echo: Echo) -> None:
+async def test_the_caller_behind_a_trusted_proxy(connect: Connect, echo: Echo) -> None:
     proxies = (ip_network("127.0.0.0/8"),)
     rule = RouteSecret(None, (ip_network("203.0.113.0/24"),), trusted_proxies=proxies)
-    client = await aiohttp_client(application(echo, rule, proxies))
+    client = await connect(rule, proxies)
     assert (await dial(client))[0] == 403
     assert (await dial(client, **{"X-Forwarded-For": "203.0.113.9, 198.51.100.1"}))[0] == 403
     assert (await dial(client, **{"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}))[0] == 200

@@ -121,7 +121,7 @@ tails = st.one_of(
     st.text(max_size=20).map(lambda text: "/" + text),
 )
 requests = st.builds(
-    GatewayRequest, st.sampled_from(["GET", "POST", "PUT"]), tails, queries, st.just({}), bodies, st.just("")
+    GatewayRequest, st.sampled_from(["GET", "POST", "PUT"]), tails, queries, bodies, st.just("")
 )
 
 
