@@ -1,5 +1,5 @@
 # Everything runs in a virtual environment that these rules make and keep up to date.
-PYTHON ?= python3
+PYTHON ?= $(shell scripts/python)
 VENV := .venv
 BIN := $(VENV)/bin
 
