@@ -76,7 +76,7 @@ class Conversation:
         self._idle.clear()
         request = Request.of(incoming, self._vault, self._clock())
         try:
-            async with self._deadlines.bound():
+            with self._deadlines.bound():
                 return await self._once(request)
         except TimeoutError:
             self._measured.turns[measures.SLOW] += 1

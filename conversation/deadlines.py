@@ -11,7 +11,7 @@ PAUSE = 0.1  # Seconds between looks, and so how late a turn may be ended.
 
 
 class _Bound:
-    """``async with`` cancels what is inside at the deadline and raises ``TimeoutError`` in its place."""
+    """``with`` cancels what is inside at the deadline and raises ``TimeoutError`` in its place."""
 
     __slots__ = ("_deadlines", "_task", "late")
 
@@ -19,10 +19,10 @@ class _Bound:
         self._deadlines = deadlines
         self.late = False
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         self._task = self._deadlines.watch(self)
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._deadlines.forget(self)

@@ -166,7 +166,7 @@ class Turns:
         recent = before is not None and request.received - moment(before.answered) < REPETITION
         return before if recent else None
 
-    async def _step(self, request: Request, session: Session, step: Step) -> Reply:
+    def _step(self, request: Request, session: Session, step: Step) -> Awaitable[Reply]:
         session.cursor = step.cursor
         given = Input("text", step.text)
         if request.incoming.chat:
@@ -179,7 +179,7 @@ class Turns:
                 refused=incoming.refused,
                 contact=incoming.contact,
             )
-        return await self._commit(request, session, given, Unit(), None)
+        return self._commit(request, session, given, Unit(), None)
 
     async def _open(self, request: Request, arrival: Arrival) -> Reply:
         incoming, caller = request.incoming, request.incoming.caller
@@ -279,7 +279,7 @@ class Turns:
         if incoming.chat and self._replies is not None:
             self._replies.queue(unit, reply, caller, request.received)
         await self._committer.commit(unit)
-        self._sessions.remember(request.key, value)
+        self._sessions.remember(request.key, value, record)
         if incoming.chat and self._replies is not None:
             self._replies.committed(caller.channel, request.party, record)
         self._measured.turns[measures.ANSWERED] += 1

@@ -131,7 +131,7 @@ class Unasked:
             caller = Caller(session.channel, due.route, session.caller, session.caller, layout)
             self._replies.queue(unit, reply, caller, now)
         await self._committer.commit(unit)
-        self._sessions.remember(due.key, value)
+        self._sessions.remember(due.key, value, record)
         return reply
 
     async def _learned(self, missing: UnknownVersion) -> bool:

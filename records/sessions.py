@@ -25,6 +25,9 @@ __all__ = ["Arrival", "Due", "Opened", "SessionStore", "Subscriber", "TurnRecord
 # Microseconds after which the sweeper looks at a session that has no time-out.
 WITHOUT_TIMEOUT = 24 * 3_600 * 1_000_000
 
+# Turns that are kept as they are beside the cache: to unseal and read one takes longer than to look it up.
+LIVE = 512
+
 _SEQUENCE = 4
 _HEADER = 16 + _SEQUENCE
 
@@ -100,13 +103,18 @@ class SessionStore:
         self._found: Gathered[Asked, Found] = Gathered(lambda asked: find(database, asked), MOST)
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(TurnRecord)
+        self._live: dict[bytes, tuple[bytes, TurnRecord]] = {}
 
     async def cached(self, key: bytes) -> TurnRecord | None:
         """The last turn of the session with this key, if the cache knows it. It may be an older one: then
-        the commit of the next turn is a ``Conflict``."""
+        the commit of the next turn is a ``Conflict``. What is returned is the caller's alone, to be changed
+        and given to ``remember``, or to be thrown away."""
         value = await self._cache.get(key)
+        live = self._live.pop(key, None)
         if value is None:
             return None
+        if live is not None and live[0] == value:
+            return live[1]
         try:
             return self._read(value)
         except (Unreadable, msgspec.MsgspecError):
@@ -184,9 +192,16 @@ class SessionStore:
             self.postpone(unit, session.id, _microseconds(session.due))
         return header + content
 
-    def remember(self, key: bytes, value: bytes) -> None:
-        """Keeps in the cache what ``write`` returned, once it is committed. Never raises, never waits."""
+    def remember(self, key: bytes, value: bytes, record: TurnRecord) -> None:
+        """Keeps in the cache what ``write`` returned for this turn, once it is committed, and the turn itself
+        for as long as the cache says the same. Never raises, never waits."""
         self._cache.put(key, value)
+        if record.session.finished:
+            return
+        self._live[key] = value, record
+        if len(self._live) > LIVE:
+            # Each is taken out when it is used, so the first is the one used longest ago.
+            del self._live[next(iter(self._live))]
 
     def close(self, unit: Unit, session: bytes, outcome: str, at: datetime | int) -> None:
         """Closes a session's row: it is no longer due, and can no longer be gone on with."""

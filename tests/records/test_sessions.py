@@ -82,7 +82,7 @@ class Phone:
             unit, key=self.key, record=record, was_due=was_due, opened=opened, closed=closed
         )
         await self.committer.commit(unit)
-        self.store.remember(self.key, value)
+        self.store.remember(self.key, value, record)
         return record
 
 
@@ -107,6 +107,41 @@ async def test_a_turn_comes_back_as_it_was(store: SessionStore, phone: Phone, ca
     assert await store.last_turn(KEY) == record
     assert await store.last_turn(KEY, fresh=True) == record
     assert cache.hits == 2
+
+
+async def test_a_turn_that_was_taken_out_to_be_changed_is_read_anew(
+    store: SessionStore, phone: Phone, cache: MemoryCache
+) -> None:
+    """Whoever fails half-way through a turn leaves nothing of it behind."""
+    record = await phone.open(session_of())
+    taken = await store.cached(KEY)
+    assert taken is record
+    taken.session.frames[-1].variables["name"] = "changed"
+    again = await store.cached(KEY)
+    assert again is not None
+    assert again.session.frames[-1].variables["name"] == "علی"
+
+
+async def test_what_another_process_put_in_the_cache_counts(
+    database: Database, vault: Vault, committer: Committer, cache: MemoryCache
+) -> None:
+    one, two = [SessionStore(database, vault, cache) for _ in range(2)]
+    await Phone(one, committer).open(session_of())
+    elsewhere = await two.cached(KEY)
+    assert elsewhere is not None
+    newer = await Phone(two, committer).step(elsewhere.session)
+    assert await one.cached(KEY) == newer
+
+
+async def test_no_more_turns_are_kept_than_is_bounded(
+    store: SessionStore, committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("records.sessions.LIVE", 2)
+    keys = [bytes([number]) * 16 for number in range(4)]
+    records = [await Phone(store, committer, key).open(session_of()) for key in keys]
+    found = [await store.cached(key) for key in keys]
+    assert found == records
+    assert [one is two for one, two in zip(found, records, strict=True)] == [False, False, True, True]
 
 
 async def test_the_last_turn_counts(store: SessionStore, phone: Phone) -> None:
