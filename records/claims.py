@@ -92,10 +92,12 @@ async def claim(
     busy: Collection[Lane] = (),
     last: Mapping[Lane, bytes] | None = None,
     lapsed_by: datetime | None = None,
+    sure: bool = False,
 ) -> Sequence[Claimed]:
     """At most ``most`` due messages of each lane that is not ``busy`` (or so many by class), leased to
     ``lease``. Those of the first class first, and of each sender the oldest. ``last``: the sender served
-    last in each lane. ``lapsed_by``: when the leases of others must have ended, else ``now``. Raises
+    last in each lane. ``lapsed_by``: when the leases of others must have ended, else ``now``. ``sure``:
+    something is known to wait, so that it need not be looked for before a transaction begins. Raises
     ``Unavailable``."""
     served = last or {}
     at, over = microseconds(now), microseconds(lapsed_by or now)
@@ -105,13 +107,13 @@ async def claim(
         found = [(lane, senders_due(connection, database, lane, served.get(lane, b""), at)) for lane in open_]
         return [(lane, senders) for lane, senders in found if senders]
 
-    lanes = await database.look(look)
-    if not lanes:  # The usual answer; it costs no transaction.
+    lanes = None if sure else await database.look(look)
+    if lanes == []:  # The usual answer to who is not sure; it costs no transaction.
         return ()
 
     def take(connection: Connection) -> list[Claimed]:
         claimed: list[Claimed] = []
-        for lane, senders in lanes:
+        for lane, senders in look(connection) if lanes is None else lanes:
             room = most if isinstance(most, int) else most[lane[1]]
             claimed += _fair(
                 connection, database, lane, senders, room, (at, over, lease, microseconds(until))
