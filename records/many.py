@@ -52,7 +52,8 @@ class Many:
             yield connection.exec_driver_sql(*self._sqlite(rows[start : start + MOST_ROWS]))
 
     def _sqlite(self, rows: Sequence[Row]) -> tuple[str, tuple[Any, ...]]:
-        room = 1 << (len(rows) - 1).bit_length()
+        eighth = max(1, (1 << (len(rows) - 1).bit_length()) // 8)
+        room = -(-len(rows) // eighth) * eighth
         listed = ", ".join([self._marks] * room)
         source = f"(SELECT {self._named} FROM (VALUES {listed})) AS s"  # noqa: S608  # Words of ours.
         values = chain.from_iterable([*rows, *[self._none] * (room - len(rows))])
