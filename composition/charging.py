@@ -39,9 +39,15 @@ def charger(home: House) -> Charger:
     lines = carriers.lines(home.settings)
     tariffs = home.services.tariffs
 
+    # Finding a metric by its labels takes longer than counting.
+    found: dict[tuple[str, str, str], Counter] = {}
+
     def charge(claimed: Claimed, outgoing: Outgoing, provider: str, at: datetime) -> int | None:
         labels = (claimed.channel, provider, claimed.klass)
-        parts.labels(*labels).inc(outgoing.parts)
+        counted = found.get(labels)
+        if counted is None:
+            counted = found[labels] = parts.labels(*labels)
+        counted.inc(outgoing.parts)
         line = names.line(outgoing, lines.get(provider, ()))
         cost = tariffs.cost(
             claimed.channel, provider, line, claimed.klass, outgoing.to, outgoing.body, outgoing.parts, at

@@ -68,6 +68,9 @@ class Carriers:
     def closed(self, now: datetime) -> set[Lane]:
         """The lanes all of whose providers are left alone now."""
         closed: set[Lane] = set()
+        rests = any(until > now for until in self._resting.values())
+        if not rests and all(state == "on" for state in self._states.values()):
+            return closed  # The usual answer to what is asked before each look.
         for channel in {channel for channel, _name in self._providers}:
             for klass in CLASSES:
                 free = self.free_at(channel, self.routes.carriers(channel, klass), now)

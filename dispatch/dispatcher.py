@@ -127,12 +127,12 @@ class Dispatcher:
     async def run(self) -> None:
         """Dispatches until ``stop``; then finishes the batches under way and returns."""
         beside = [asyncio.create_task(self._receipts.run()), asyncio.create_task(self._learn())]
+        sure = False
         try:
             while not self._stopping.is_set():
                 self._looks.begin()
-                taken = await self._claim()
-                if not self._more(taken):
-                    await self._looks.next(found=bool(taken))
+                taken = await self._claim(sure)
+                sure = self._more(taken) or await self._looks.next()
         finally:
             for task in beside:
                 task.cancel()
@@ -148,10 +148,11 @@ class Dispatcher:
     def stop(self) -> None:
         """Claims nothing more."""
         self._stopping.set()
-        self._looks.end()
+        self._looks.again(hurry=True)
 
-    async def _claim(self) -> Mapping[Lane, int]:
-        """Claims what is due and sets its lanes to work; how many messages of each."""
+    async def _claim(self, sure: bool) -> Mapping[Lane, int]:
+        """Claims what is due and sets its lanes to work; how many messages of each. ``sure``: as far as is
+        known there is something."""
         now = self._clock()
         busy = {lane for lane, tasks in self._working.items() if len(tasks) >= self._at_once}
         busy |= self.carriers.closed(now)
@@ -169,6 +170,7 @@ class Dispatcher:
                 busy=busy,
                 last=self._served,
                 lapsed_by=self._steadiness.lapsed_by(now),
+                sure=sure,
             )
             if self._stopping.is_set():
                 self._doubtful.remove(lease)
@@ -214,10 +216,11 @@ class Dispatcher:
             log.exception("dispatch.lane_failed", channel=lane[0], klass=lane[1])
         finally:
             holding.cancel()
+            full = len(self._working[lane]) >= self._at_once
             self._working[lane].discard(cast("asyncio.Task[None]", asyncio.current_task()))
             if not self._working[lane]:
                 del self._working[lane]
-            self._looks.again()  # The lane is free for the next batch.
+            self._looks.again(hurry=full)  # The lane is free for the next batch.
 
     async def _return(self, lease: bytes, ids: Sequence[bytes]) -> None:
         """Gives back a batch of which nothing was handed over; otherwise nobody could know that."""

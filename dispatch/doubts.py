@@ -53,9 +53,13 @@ class Doubts:
         answers = await self._find(doubtful) if doubtful else {}
         now = self._clock()
         left: list[Under] = []
+        usual: dict[int, Mapping[str, float]] = {}  # By the route, of which a batch has few.
         for each in under:
             names = [name for name, _status in each.before]
-            shares = self._carriers.shares(each.claimed.channel, each.route.providers, now)
+            shares = usual.get(id(each.route))
+            if shares is None:
+                shares = self._carriers.shares(each.claimed.channel, each.route.providers, now)
+                usual[id(each.route)] = shares
             if _doubtful(each):
                 suspects = _suspects(each)
                 said = [answers.get((name, each.claimed.id)) for name in suspects]

@@ -79,8 +79,11 @@ class Health:
         self._fresh: dict[tuple[datetime, str], Counts] = {}
 
     def count(self, provider: str, outcome: Outcome, now: datetime) -> None:
-        minute = now.replace(second=0, microsecond=0)
-        self._fresh.setdefault((minute, provider), Counts()).count(outcome)
+        key = (now.replace(second=0, microsecond=0), provider)
+        counts = self._fresh.get(key)
+        if counts is None:
+            counts = self._fresh[key] = Counts()
+        counts.count(outcome)
 
     def share(self, provider: str) -> float:
         return self._shares.get(provider, 1.0)

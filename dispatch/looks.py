@@ -2,8 +2,8 @@
 for what others queued or what was put off.
 
 While messages come one after another each look would find one or two, and most of what a message costs then
-is what a batch costs: two transactions, a lease, a look whether it may go. So after a look that found
-something, what comes is gathered for a moment. One-time codes wait for nothing.
+is what a batch costs: two transactions, a lease, a look whether it may go. So for a moment after each look
+what comes is gathered. One-time codes wait for nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import asyncio
 from records.woken import woken
 
 POLL = 0.2  # Seconds between looks, unless woken.
-GATHER = 0.05  # Seconds from one look that found something to the next.
+GATHER = 0.05  # Seconds from one look to the next, unless there is a hurry.
 
 
 class Looks:
-    """``wake`` is set by whoever queued a message in this process, ``hurry`` too for a one-time code."""
+    """``wake`` is set by whoever queued a message in this process, and ``hurry`` too for a one-time code."""
 
     def __init__(
         self, wake: asyncio.Event, hurry: asyncio.Event, *, poll: float = POLL, gather: float = GATHER
@@ -34,19 +34,17 @@ class Looks:
         self._hurry.clear()
         self._began = asyncio.get_running_loop().time()
 
-    def again(self) -> None:
-        """Something may have changed for the next look."""
+    def again(self, *, hurry: bool = False) -> None:
+        """There may be something for the next look."""
         self._wake.set()
+        if hurry:
+            self._hurry.set()
 
-    def end(self) -> None:
-        """There is to be no more waiting."""
-        self._wake.set()
-        self._hurry.set()
-
-    async def next(self, *, found: bool) -> None:
-        """Returns when it is time for the next look. ``found``: whether the last one found something."""
-        if not await woken(self._wake, self._poll) or not found:
-            return
+    async def next(self) -> bool:
+        """Returns when it is time for the next look. Whether that will find something, as far as is known."""
+        if not await woken(self._wake, self._poll):
+            return False
         left = self._began + self._gather - asyncio.get_running_loop().time()
         if left > 0:
             await woken(self._hurry, left)
+        return True

@@ -62,6 +62,8 @@ class Routes:
     def of(self, channel: str, klass: str, to: str, line: str = "") -> Route | None:
         """The route of a message; ``line`` is the line that it must leave from, else empty."""
         fitting = [each for each in self.routes if each.channel == channel and each.fits(klass, to, line)]
+        if len(fitting) == 1:
+            return fitting[0]
         return max(
             fitting,
             key=lambda each: (len(each.numbers), bool(each.lines), bool(each.classes)),
@@ -90,6 +92,8 @@ def choose(route: Route, shares: Mapping[str, float], tried: Collection[str], dr
     """The providers to try, in order: the first by weight and ``draw`` (from 0 to below 1), the others by
     weight. ``shares`` says of those that can be used at all how much of their weight they get, from their
     health. Those that were ``tried`` come last, and before them those of weight 0."""
+    if len(route.providers) == 1:
+        return tuple(name for name in route.providers if name in shares)
     weights = {name: weight * shares[name] for name, weight in route.providers.items() if name in shares}
     fresh = {name: weight for name, weight in weights.items() if weight > 0 and name not in tried}
     first = _drawn(fresh, draw)

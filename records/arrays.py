@@ -11,7 +11,7 @@ from sqlalchemy import Column, Table, UniqueConstraint
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import BigInteger, Boolean, Integer, LargeBinary, String, TypeEngine
 
-from records.columns import Changes, Columns, Row, places_of_instants, stored
+from records.columns import Columns, Row, Values, places_of_instants, stored
 from records.database import Statement
 from records.schema import Instant
 from records.unit import Shape
@@ -40,7 +40,7 @@ class Arrays:
         self._joined: dict[tuple[Insert | Update, ...], str] = {}
 
     def one_by_one(
-        self, rows: Mapping[Table, Sequence[Row]], changes: Mapping[Shape, Changes]
+        self, rows: Mapping[Table, Sequence[Row]], changes: Mapping[Shape, Sequence[Values]]
     ) -> Iterator[Statement]:
         """The statements in their order."""
         for shape, some in changes.items():
@@ -51,7 +51,7 @@ class Arrays:
             yield insert.alone, tuple(insert.arrays(more))
 
     def whole(
-        self, rows: Mapping[Table, Sequence[Row]], changes: Mapping[Shape, Changes]
+        self, rows: Mapping[Table, Sequence[Row]], changes: Mapping[Shape, Sequence[Values]]
     ) -> Sequence[Statement] | None:
         """All as one statement, where that can be: it is a transaction by itself, and one trip in place of
         one for each table and two more. Its parts run in no order, so no update may make room for an insert
@@ -101,7 +101,7 @@ class Insert:
 
     def __init__(self, table: Table) -> None:
         self._columns = Columns(table)
-        self.width = len(self._columns)
+        self.width = len(self._columns.all)
         named = ", ".join(_quote(column.name) for column in self._columns.all)
         self._start = f"INSERT INTO {_quote(table.name)} ({named})"
         self.alone = self.text(1)
@@ -137,7 +137,7 @@ class Update:
         source = f"unnest({_unnested(self._columns, first)}) AS v ({names})"
         return f"UPDATE {target} SET {changed} FROM {source} WHERE {' AND '.join(keys)}"  # noqa: S608  # The same.
 
-    def arrays(self, changes: Changes) -> list[Sequence[Any]]:
+    def arrays(self, changes: Sequence[Values]) -> list[Sequence[Any]]:
         arrays: list[Sequence[Any]] = list(zip(*changes, strict=True))
         for place in self._instants:
             arrays[place] = stored(arrays[place])

@@ -1,5 +1,5 @@
 """The statements that write many rows at once, in the words of each database (``records.arrays`` for
-PostgreSQL, ``records.values`` for SQLite). They are made below SQLAlchemy's compiler, which would cost
+PostgreSQL, ``records.row_by_row`` for SQLite). They are made below SQLAlchemy's compiler, which would cost
 more a row than the database does."""
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from sqlalchemy import Connection, CursorResult, Table
 from records.arrays import Arrays
 from records.columns import Row
 from records.database import Dialect, Statement
+from records.row_by_row import RowByRow
 from records.tables import metadata
 from records.unit import Conflict, Shape, Unit
-from records.values import Values
 
 # Rows go in so that a row is there before another refers to it.
 ORDER = {table: place for place, table in enumerate(metadata.sorted_tables)}
@@ -24,7 +24,7 @@ class Bulk:
     """Writes units with one statement for each table and each shape of update, or with one for all."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self._words = Arrays() if dialect == "postgresql" else Values()
+        self._words = Arrays() if dialect == "postgresql" else RowByRow()
 
     def prepared(self, units: Sequence[Unit]) -> Sequence[Statement] | None:
         """What ``Database.write`` is to run for all the units, where they can go below SQLAlchemy: where

@@ -25,6 +25,7 @@ from records.database import Database
 from records.lanes import CLASSES as CLASSES
 from records.lanes import Lane as Lane
 from records.lanes import senders_behind, senders_due, urgency, waiting
+from records.many import Many
 from records.settlement import Note as Note
 from records.settlement import Settled as Settled
 from records.tables import OURSELVES, microseconds, moment, outbox
@@ -39,9 +40,13 @@ SELECT o.id, o.status, o.tracking, o.channel, o.class, o.sealed, o.attempts, o.d
 FROM outbox AS o
 WHERE o.finished_at IS NULL AND o.sent_at IS NULL AND o.channel = ?1 AND o.class = ?2 AND o.sender = ?3
  AND {_FREE.format(now="?4", over="?6")} ORDER BY o.due_at, o.id LIMIT ?5"""  # noqa: S608
-_LEASE_SQLITE = """
-UPDATE outbox SET status = 'claimed', attempts = attempts + 1, lease_owner = ?, lease_until = ?
-WHERE id = ?"""
+LEASE = Many(
+    """
+UPDATE outbox SET status = 'claimed', attempts = outbox.attempts + 1, lease_owner = s.lease,
+ lease_until = s.until FROM {rows} WHERE outbox.id = s.id""",
+    {"id": "bytea", "lease": "bytea", "until": "bigint"},
+)
+"""Claims messages that are found to be free."""
 
 # On PostgreSQL rows that another dispatcher takes at this moment are passed over.
 _TAKE_POSTGRESQL = f"""
@@ -87,10 +92,12 @@ async def claim(
     busy: Collection[Lane] = (),
     last: Mapping[Lane, bytes] | None = None,
     lapsed_by: datetime | None = None,
+    sure: bool = False,
 ) -> Sequence[Claimed]:
     """At most ``most`` due messages of each lane that is not ``busy`` (or so many by class), leased to
     ``lease``. Those of the first class first, and of each sender the oldest. ``last``: the sender served
-    last in each lane. ``lapsed_by``: when the leases of others must have ended, else ``now``. Raises
+    last in each lane. ``lapsed_by``: when the leases of others must have ended, else ``now``. ``sure``:
+    something is known to wait, so that it need not be looked for before a transaction begins. Raises
     ``Unavailable``."""
     served = last or {}
     at, over = microseconds(now), microseconds(lapsed_by or now)
@@ -100,13 +107,13 @@ async def claim(
         found = [(lane, senders_due(connection, database, lane, served.get(lane, b""), at)) for lane in open_]
         return [(lane, senders) for lane, senders in found if senders]
 
-    lanes = await database.look(look)
-    if not lanes:  # The usual answer; it costs no transaction.
+    lanes = None if sure else await database.look(look)
+    if lanes == []:  # The usual answer to who is not sure; it costs no transaction.
         return ()
 
     def take(connection: Connection) -> list[Claimed]:
         claimed: list[Claimed] = []
-        for lane, senders in lanes:
+        for lane, senders in look(connection) if lanes is None else lanes:
             room = most if isinstance(most, int) else most[lane[1]]
             claimed += _fair(
                 connection, database, lane, senders, room, (at, over, lease, microseconds(until))
@@ -229,8 +236,7 @@ def _take(
             for sender in senders
             for row in connection.exec_driver_sql(_TAKE_SQLITE, (*lane, sender, now, each, over))
         ]
-        if found:
-            connection.exec_driver_sql(_LEASE_SQLITE, [(owner, until, row[0]) for row in found])
+        LEASE.run(connection, database, [(row[0], owner, until) for row in found])
         claimed = [_claimed(row, row[6] + 1) for row in found]
     return sorted(claimed, key=lambda one: (one.due_at, one.id))
 

@@ -1,7 +1,7 @@
 """Group commit: what arrives while one commit runs is committed together by the next.
 
-There is one connection and never a waiting window, so an idle database commits a unit at once and a busy
-one shares each commit among as many units as came meanwhile.
+There is one connection and never a waiting window, so an idle database commits a unit with the event loop's
+next turn and a busy one shares each commit among as many units as came meanwhile.
 """
 
 from __future__ import annotations
@@ -115,6 +115,8 @@ class Committer:
                 self._arrived.clear()
                 if not self._queue and self._open:
                     await self._arrived.wait()
+                # What else comes in this turn of the event loop goes with it.
+                await asyncio.sleep(0)
                 if batch := self._take():
                     await self._settle(batch)
         finally:

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from records import settlement
-from records.claims import CLASSES, Claimed
+from records.claims import CLASSES, LEASE, Claimed
 from records.database import Database, Dialect
 from records.settlement import Done
 from records.tables import microseconds, moment
@@ -110,20 +110,7 @@ def _claim(
         if len(claimed) < most:
             statement = _written(_DUE, database, klass=klass, now=now, over=over, most=most - len(claimed))
             claimed += [_claimed(row) for row in connection.exec_driver_sql(*statement)]
-    if claimed:
-        ids = [each.id for each in claimed]
-        if database.dialect == "postgresql":
-            connection.exec_driver_sql(
-                "UPDATE outbox SET status = 'claimed', attempts = attempts + 1, lease_owner = $1, "
-                "lease_until = $2 WHERE id = ANY($3::bytea[])",
-                (lease, microseconds(until), ids),
-            )
-        else:
-            connection.exec_driver_sql(
-                "UPDATE outbox SET status = 'claimed', attempts = attempts + 1, lease_owner = ?, "
-                "lease_until = ? WHERE id = ?",
-                [(lease, microseconds(until), id) for id in ids],
-            )
+    LEASE.run(connection, database, [(each.id, lease, microseconds(until)) for each in claimed])
     return claimed
 
 

@@ -59,10 +59,11 @@ def urgency(lane: Lane) -> tuple[int, str]:
 
 def senders_due(connection: Connection, database: Database, lane: Lane, last: bytes, now: int) -> list[bytes]:
     """The senders that have something due, beginning behind the one that was served last."""
-    behind = senders_behind(connection, database, lane, last)
-    if last and len(behind) < SENDERS:
-        first = senders_behind(connection, database, lane, b"")
-        behind += [(sender, due) for sender, due in first if sender <= last]
+    found = senders_behind(connection, database, lane, b"")
+    behind = [each for each in found if each[0] > last]
+    if last and len(found) == SENDERS:  # Not all of them.
+        behind = senders_behind(connection, database, lane, last)
+    behind += [each for each in found if each[0] <= last]
     return [sender for sender, due in behind[:SENDERS] if due <= now]
 
 

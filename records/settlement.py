@@ -1,8 +1,5 @@
-"""Writes what became of messages: all of a batch in a few statements, whatever their number.
-
-In SQLite's dialect a statement takes a row of values for each message, in PostgreSQL's a column of all of
-them at once (as in ``records.bulk``).
-"""
+"""Writes what became of messages: all of a batch in a few statements, whatever their number
+(``records.many``)."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from sqlalchemy import Connection, select
 from records import orders, part_names
 from records.database import Database
 from records.ids import new_id
+from records.many import Many, Row
 from records.statuses import changed
 from records.tables import microseconds, outbox
 
@@ -54,85 +52,64 @@ class Settled:
 Done = tuple[bytes, Settled]
 """What became of a message, with the lease that it was claimed under."""
 
+_SETTLED = {
+    "status": "text",
+    "attempts": "int",
+    "due_at": "bigint",
+    "provider": "text",
+    "external_id": "text",
+    "sent_at": "bigint",
+    "finished_at": "bigint",
+    "cost": "bigint",
+    "id": "bytea",
+    "lease": "bytea",
+}
 _SETTLE = """
-UPDATE outbox SET status = {status}, attempts = {attempts}, due_at = {due_at},
- provider = coalesce({provider}, outbox.provider), external_id = coalesce({external_id}, outbox.external_id),
- sent_at = coalesce({sent_at}, outbox.sent_at), finished_at = {finished_at},
- cost = coalesce({cost} + coalesce(outbox.cost, 0), outbox.cost), lease_owner = NULL, lease_until = NULL"""
-
-_SETTLE_SQLITE = _SETTLE.format(
-    status="?",
-    attempts="?",
-    due_at="?",
-    provider="?",
-    external_id="?",
-    sent_at="?",
-    finished_at="?",
-    cost="?",
-)
+UPDATE outbox SET status = s.status, attempts = s.attempts, due_at = s.due_at,
+ provider = coalesce(s.provider, outbox.provider), external_id = coalesce(s.external_id, outbox.external_id),
+ sent_at = coalesce(s.sent_at, outbox.sent_at), finished_at = s.finished_at,
+ cost = coalesce(s.cost + coalesce(outbox.cost, 0), outbox.cost), lease_owner = NULL, lease_until = NULL
+FROM {rows} WHERE outbox.id = s.id AND """
 # A message that is known to have arrived stays so, whatever comes after.
-_MINE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND lease_owner = ? AND status <> 'delivered'"
+_LEASED = _SETTLE + "outbox.lease_owner = s.lease AND outbox.status <> 'delivered'"
+_MINE = Many(_LEASED, _SETTLED)
+_MINE_NAMED = Many(_LEASED + " RETURNING outbox.id", _SETTLED)
 # (It may be another channel's by then.)
-_LATE = """outbox.lease_owner IS NULL AND outbox.status = 'queued'
+_FREE = """outbox.lease_owner IS NULL AND outbox.status = 'queued'
  AND NOT EXISTS (SELECT 1 FROM order_steps WHERE order_steps.message = outbox.id)"""
-_LATE_SQLITE = _SETTLE_SQLITE + " WHERE id = ? AND ? <> '' AND " + _LATE
-_SETTLE_POSTGRESQL = (
-    _SETTLE.format(
-        status="s.status",
-        attempts="s.attempts",
-        due_at="s.due_at",
-        provider="s.provider",
-        external_id="s.external_id",
-        sent_at="s.sent_at",
-        finished_at="s.finished_at",
-        cost="s.cost",
-    )
-    + """
-FROM unnest($1::text[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
- $8::bigint[], $9::bytea[], $10::bytea[])
- AS s(status, attempts, due_at, provider, external_id, sent_at, finished_at, cost, id, lease)
-WHERE outbox.id = s.id AND """
-)
-_MINE_POSTGRESQL = (
-    _SETTLE_POSTGRESQL + "outbox.lease_owner = s.lease AND outbox.status <> 'delivered' RETURNING outbox.id"
-)
-_LATE_POSTGRESQL = _SETTLE_POSTGRESQL + _LATE
+_LATE = Many(_SETTLE + _FREE, _SETTLED)
 
-_NOTE_SQLITE = (
-    "INSERT INTO attempts (id, message, at, provider, kind, status, detail) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_NOTE = Many(
+    """
+INSERT INTO attempts (id, message, at, provider, kind, status, detail)
+SELECT s.id, s.message, s.at, s.provider, s.kind, s.status, s.detail FROM {rows} WHERE s.id IS NOT NULL""",
+    {
+        "id": "bytea",
+        "message": "bytea",
+        "at": "bigint",
+        "provider": "text",
+        "kind": "text",
+        "status": "text",
+        "detail": "text",
+    },
 )
-_NOTE_POSTGRESQL = """
-INSERT INTO attempts (id, message, at, provider, kind, status, detail) SELECT * FROM unnest($1::bytea[],
- $2::bytea[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[])"""
 
 # A message that ended without having gone is listed, so that somebody may look why, and send it again.
-_DEAD = """
+_DEAD = Many(
+    """
 INSERT INTO dead_letters (message, at, channel, class, provider, reason, detail)
-SELECT o.id, {at}, o.channel, o.class, {provider}, {reason}, {detail} FROM {source}
-WHERE o.id = {id} AND o.status = 'failed'
+SELECT o.id, s.at, o.channel, o.class, s.provider, s.reason, s.detail FROM {rows}, outbox AS o
+WHERE o.id = s.id AND o.status = 'failed'
 ON CONFLICT (message) DO UPDATE SET at = excluded.at, provider = excluded.provider,
- reason = excluded.reason, detail = excluded.detail, replayed_at = NULL"""
-_DEAD_SQLITE = _DEAD.format(at="?", provider="?", reason="?", detail="?", id="?", source="outbox AS o")
-_DEAD_POSTGRESQL = _DEAD.format(
-    at="s.at",
-    provider="s.provider",
-    reason="s.reason",
-    detail="s.detail",
-    id="s.id",
-    source="unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bytea[])"
-    " AS s(at, provider, reason, detail, id), outbox AS o",
+ reason = excluded.reason, detail = excluded.detail, replayed_at = NULL""",
+    {"at": "bigint", "provider": "text", "reason": "text", "detail": "text", "id": "bytea"},
 )
 
 
 def write(connection: Connection, database: Database, done: Sequence[Done], now: datetime) -> Sequence[bytes]:
     """Writes what is done, in the transaction of the connection. The ids of those that were no longer leased:
     of them only the attempts are kept, but for one that nobody works now and that went."""
-    rows = [_values(lease, settled) for lease, settled in done]
-    if database.dialect == "postgresql":
-        found = connection.exec_driver_sql(_MINE_POSTGRESQL, _columns(rows))
-        mine = {row[0] for row in found} if found.rowcount != len(rows) else None
-    else:
-        mine = _settle_sqlite(connection, done, rows)
+    mine = _settle(connection, database, [_values(*each) for each in done])
     lost = [] if mine is None else [settled.id for _lease, settled in done if settled.id not in mine]
     late = _late(connection, database, done) if lost else []
     if named := [(each.provider, (each.id, each.parts)) for _lease, each in done if each.parts]:
@@ -147,11 +124,26 @@ def write(connection: Connection, database: Database, done: Sequence[Done], now:
         [_letter(settled) for _lease, settled in done if settled.status == "failed"],
         now,
     )
-    ours = [each for _lease, each in done if mine is None or each.id in mine]
+    ours = [each for _lease, each in done if each.id not in lost]
     told = [*late, *(each.id for each in ours if _news(each))]
     over = [each.id for each in ours if each.finished_at is not None and not _news(each)]
     changed(connection, database, told, now, over)
     return lost
+
+
+def _settle(connection: Connection, database: Database, rows: Sequence[Row]) -> set[bytes] | None:
+    """Settles those that are still leased. Which they are, None for all of them."""
+    if database.dialect == "postgresql":
+        mine = set(_MINE_NAMED.find(connection, database, rows))
+        return mine if len(mine) < len(rows) else None
+    # Each row that a statement returns is a call more, so they are asked for only where some are missing.
+    connection.exec_driver_sql("SAVEPOINT settling")
+    some: set[bytes] | None = None
+    if _MINE.run(connection, database, rows) != len(rows):
+        connection.exec_driver_sql("ROLLBACK TO settling")
+        some = set(_MINE_NAMED.find(connection, database, rows))
+    connection.exec_driver_sql("RELEASE settling")
+    return some
 
 
 def _news(settled: Settled) -> bool:
@@ -167,7 +159,7 @@ def _late(connection: Connection, database: Database, done: Sequence[Done]) -> l
     at = {settled.id: settled.sent_at for _lease, settled in went}
     free = (outbox.c.id.in_(at), outbox.c.lease_owner.is_(None), outbox.c.status == "queued")
     queued = connection.execute(select(outbox.c.id).where(*free).with_for_update()).scalars().all()
-    _run(connection, database, [_values(*each) for each in went], _LATE_SQLITE, _LATE_POSTGRESQL)
+    _LATE.run(connection, database, [_values(*each) for each in went])
     rows = connection.execute(select(outbox.c.id, outbox.c.sent_at).where(outbox.c.id.in_(queued)))
     return [id for id, sent_at in rows if sent_at == at[id]]
 
@@ -181,7 +173,7 @@ def dead(
     """Lists messages that failed, if they did: (id, provider, reason, detail)."""
     at = microseconds(now)
     rows = [(at, provider, reason, detail, id) for id, provider, reason, detail in letters]
-    _run(connection, database, rows, _DEAD_SQLITE, _DEAD_POSTGRESQL)
+    _DEAD.run(connection, database, rows)
 
 
 def note(connection: Connection, database: Database, settled: Sequence[Settled], now: datetime) -> None:
@@ -192,43 +184,7 @@ def note(connection: Connection, database: Database, settled: Sequence[Settled],
         for each in settled
         for said in each.notes
     ]
-    _run(connection, database, rows, _NOTE_SQLITE, _NOTE_POSTGRESQL)
-
-
-def _run(
-    connection: Connection,
-    database: Database,
-    rows: Sequence[tuple[Any, ...]],
-    sqlite: str,
-    postgresql: str,
-) -> None:
-    if not rows:
-        return
-    if database.dialect == "postgresql":
-        connection.exec_driver_sql(postgresql, _columns(rows))
-    else:
-        connection.exec_driver_sql(sqlite, list(rows))
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> tuple[list[Any], ...]:
-    return tuple(list(column) for column in zip(*rows, strict=True))
-
-
-def _settle_sqlite(
-    connection: Connection, done: Sequence[Done], rows: Sequence[tuple[Any, ...]]
-) -> set[bytes] | None:
-    """Settles those that are still leased. Which they are, None for all: the database tells only how many, so
-    where some are missing it is taken back, and done row by row."""
-    point = connection.begin_nested()
-    if connection.exec_driver_sql(_MINE_SQLITE, list(rows)).rowcount == len(rows):
-        point.commit()
-        return None
-    point.rollback()
-    mine: set[bytes] = set()
-    for (_lease, settled), row in zip(done, rows, strict=True):
-        if connection.exec_driver_sql(_MINE_SQLITE, row).rowcount:
-            mine.add(settled.id)
-    return mine
+    _NOTE.run(connection, database, rows)
 
 
 def _letter(settled: Settled) -> tuple[bytes, str, str, str]:

@@ -81,7 +81,7 @@ def engine_of(where: URL, patience: float, *, writes: bool = False) -> Engine:
         pool_reset_on_return=None,  # Nothing is left open.
         isolation_level="AUTOCOMMIT",
         hide_parameters=True,
-        connect_args={"check_same_thread": False, "cached_statements": 512},
+        connect_args={"check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")

@@ -11,9 +11,15 @@ from sqlalchemy import Connection, delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from records.database import Database
-from records.tables import addresses, consents, outbox, subscribers, suppressions
+from records.lists import asking
+from records.tables import addresses, consents, moment, outbox, subscribers, suppressions
 
 SCOPES = ("all", "advertising")
+
+# (Each batch that is sent asks, and hardly anybody is ever found.)
+_FOUND = """
+SELECT channel, party, scope, reason, at, until FROM suppressions
+WHERE channel {channels} AND party {parties}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +38,15 @@ async def found(
     database: Database, channel: str, parties: Collection[bytes], now: datetime
 ) -> Mapping[bytes, Suppression]:
     """What is suppressed of these addresses now."""
-    rows = await database.read(
-        select(suppressions).where(
-            suppressions.c.channel == channel,
-            suppressions.c.party.in_(sorted(set(parties))),
-            or_(suppressions.c.until.is_(None), suppressions.c.until > now),
-        )
-    )
-    return {row.party: Suppression(*row) for row in rows}
+    if not parties:
+        return {}
+    asked = asking(database.dialect, _FOUND, channels=[channel], parties=sorted(set(parties)))
+    rows = await database.fetch(*asked)
+    some = [
+        Suppression(channel, party, scope, reason, moment(at), None if until is None else moment(until))
+        for channel, party, scope, reason, at, until in rows
+    ]
+    return {each.party: each for each in some if each.until is None or each.until > now}
 
 
 async def add(database: Database, some: Sequence[Suppression]) -> None:

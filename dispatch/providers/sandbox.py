@@ -19,4 +19,5 @@ class Sandbox:
         self.channel = channel
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Outcome]:
-        return [Accepted(outgoing.tracking, "delivered") for outgoing in batch]
+        # (Without names: nobody asks for what it took by another than our own.)
+        return [Accepted(receipt="delivered")] * len(batch)

@@ -21,34 +21,32 @@ def hurry() -> asyncio.Event:
     return asyncio.Event()
 
 
-def soon(looks: Looks, *, found: bool) -> asyncio.Task[None]:
-    return asyncio.create_task(looks.next(found=found))
+def soon(looks: Looks) -> asyncio.Task[bool]:
+    looks.begin()
+    return asyncio.create_task(looks.next())
 
 
-async def turned(task: asyncio.Task[None]) -> bool:
+async def turned(task: asyncio.Task[bool]) -> bool:
     """Whether it ends without any time passing."""
     for _ in range(5):
         await asyncio.sleep(0)
     return task.done()
 
 
-async def test_after_a_look_that_found_nothing_the_next_is_when_something_comes(
+async def test_after_silence_what_comes_is_looked_at_at_once(
     wake: asyncio.Event, hurry: asyncio.Event
 ) -> None:
-    looks = Looks(wake, hurry, poll=LONG, gather=LONG)
-    looks.begin()
-    waiting = soon(looks, found=False)
+    waiting = soon(Looks(wake, hurry, poll=LONG, gather=0.0))
     assert not await turned(waiting)
     wake.set()
     assert await turned(waiting)
+    assert await waiting
 
 
-async def test_after_a_look_that_found_something_what_comes_is_gathered(
+async def test_soon_after_a_look_what_comes_is_gathered_but_codes(
     wake: asyncio.Event, hurry: asyncio.Event
 ) -> None:
-    looks = Looks(wake, hurry, poll=LONG, gather=LONG)
-    looks.begin()
-    waiting = soon(looks, found=True)
+    waiting = soon(Looks(wake, hurry, poll=LONG, gather=LONG))
     wake.set()
     assert not await turned(waiting)
     hurry.set()  # A code has come behind it.
@@ -56,11 +54,10 @@ async def test_after_a_look_that_found_something_what_comes_is_gathered(
 
 
 async def test_what_was_gathered_is_looked_at_in_time(wake: asyncio.Event, hurry: asyncio.Event) -> None:
-    looks = Looks(wake, hurry, poll=LONG, gather=0.01)
-    looks.begin()
+    waiting = soon(Looks(wake, hurry, poll=LONG, gather=0.01))
     wake.set()
     async with asyncio.timeout(LONG / 2):
-        await looks.next(found=True)
+        assert await waiting
 
 
 async def test_what_comes_during_a_look_is_seen_by_the_next(
@@ -70,19 +67,17 @@ async def test_what_comes_during_a_look_is_seen_by_the_next(
     looks.begin()
     wake.set()
     hurry.set()
-    assert await turned(soon(looks, found=True))
+    assert await turned(asyncio.create_task(looks.next()))
 
 
 async def test_others_are_looked_for_without_a_word(wake: asyncio.Event, hurry: asyncio.Event) -> None:
-    looks = Looks(wake, hurry, poll=0.01, gather=LONG)
-    looks.begin()
+    waiting = soon(Looks(wake, hurry, poll=0.01, gather=LONG))
     async with asyncio.timeout(LONG / 2):
-        await looks.next(found=True)
+        assert not await waiting
 
 
-async def test_at_the_end_nothing_waits(wake: asyncio.Event, hurry: asyncio.Event) -> None:
+async def test_who_is_in_a_hurry_waits_for_nothing(wake: asyncio.Event, hurry: asyncio.Event) -> None:
     looks = Looks(wake, hurry, poll=LONG, gather=LONG)
-    looks.begin()
-    waiting = soon(looks, found=True)
-    looks.end()
+    waiting = soon(looks)
+    looks.again(hurry=True)
     assert await turned(waiting)

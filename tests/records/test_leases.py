@@ -99,7 +99,9 @@ async def test_every_statement_goes_by_an_index(
                 return [str(row[-1]).strip() for row in rows]
 
             lines = await database.look(plan)
-            assert not [line for line in lines if "Seq Scan" in line or line.startswith("SCAN")], lines
+            # (What is given is walked through as it is.)
+            tables = [line for line in lines if "CONSTANT ROWS" not in line and "(subquery" not in line]
+            assert not [line for line in tables if "Seq Scan" in line or line.startswith("SCAN")], lines
             if "SELECT o.id" in statement:
                 text = "\n".join(lines)
                 assert "ix_outbox_talking " in text, text
