@@ -12,10 +12,9 @@ from conversation.request import Request
 from conversation.seen import was_seen
 from engine.session import Session
 from records.sessions import TurnRecord
-from records.tables import moment
 
 # A gateway repeats a request within seconds; a session id that returns after this long is a new dialog.
-REPETITION = timedelta(minutes=5)
+REPETITION = 5 * 60 * 1_000_000  # Microseconds.
 
 # How long after its last turn a session that was cut off can be gone on with.
 RESUMABLE = timedelta(minutes=10)
@@ -57,7 +56,7 @@ class Late:
 def read_request(last: TurnRecord, request: Request) -> Step | Repeated | Earlier | Over | Anew:
     """What the request is, given the session's last turn."""
     incoming, session = request.incoming, last.session
-    age = request.received - moment(last.answered)
+    age = request.at - last.answered
     if request.input_key is not None and request.input_key == last.key and age < REPETITION:
         return Repeated()
     copy = incoming.raw == last.raw and age < REPETITION
@@ -96,7 +95,7 @@ def read_chat(last: TurnRecord, request: Request) -> Step | Repeated | Earlier |
 def overdue(session: Session, request: Request) -> bool:
     """Whether the session's time was over before the request came, though nobody has fired it yet. A minute
     is the sweeper's."""
-    return session.due is not None and request.received.timestamp() > session.due + 60
+    return session.due is not None and request.at > (session.due + 60) * 1_000_000
 
 
 def answers_last(answers: tuple[bytes, int], session: Session) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from conversation.incoming import Caller, Incoming
+from records.tables import microseconds
 from records.vault import Vault
 
 # What kind of address a person has on a channel; one number is one person on all that use it.
@@ -16,7 +17,8 @@ KINDS = {"ussd": "msisdn", "sms": "msisdn", "voice": "msisdn"}
 @dataclass(slots=True)
 class Request:
     """``key`` finds the session, ``input_key`` tells a repeated request, ``party`` is the caller's blind
-    index. ``language`` is the person's once it is known, for the words of a fallback."""
+    index. ``at`` is ``received`` in microseconds since 1970. ``language`` is the person's once it is known,
+    for the words of a fallback."""
 
     incoming: Incoming
     key: bytes
@@ -24,6 +26,7 @@ class Request:
     kind: str
     party: bytes
     received: datetime
+    at: int
     language: str = "fa"
 
     @classmethod
@@ -37,6 +40,7 @@ class Request:
             kind=kind,
             party=vault.index(kind, caller.address),
             received=now,
+            at=microseconds(now),
             language=incoming.language,
         )
 

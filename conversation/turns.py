@@ -39,7 +39,7 @@ from engine.turn import Input, Language, Need, Screen, Turn
 from records.committer import Committer
 from records.ids import next_id
 from records.sessions import Arrival, Opened, SessionStore, TurnRecord
-from records.tables import microseconds, moment
+from records.tables import microseconds
 from records.unit import Conflict, Unavailable, Unit
 from services.subscribers import Subscribers
 
@@ -163,7 +163,7 @@ class Turns:
         if request.input_key is None:
             return None
         before = await self._sessions.answered(last.session.id, request.input_key)
-        recent = before is not None and request.received - moment(before.answered) < REPETITION
+        recent = before is not None and request.at - before.answered < REPETITION
         return before if recent else None
 
     def _step(self, request: Request, session: Session, step: Step) -> Awaitable[Reply]:
@@ -261,7 +261,7 @@ class Turns:
         record = TurnRecord(
             session=session,
             key=request.input_key,
-            received=microseconds(request.received),
+            received=request.at,
             answered=microseconds(self._clock()),
             # Who reads the records later has no need of people's one-time codes.
             text="•" * len(text) if turn.secret else text,

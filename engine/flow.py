@@ -65,14 +65,14 @@ class Waiting(State):
 @dataclass(frozen=True, slots=True)
 class Menu(Waiting):
     """Shows options and takes one of them, or a file of the kinds in ``files``. ``words`` caches, per
-    language, what else chooses an option, and ``shown`` the options of a menu that looks the same to
-    everybody."""
+    language, what else chooses an option, and ``shown`` the options as they were shown, per language and
+    choices (their ids), where nothing in them is filled in."""
 
     choices: tuple[Choice, ...]
     conditional: bool
     files: frozenset[str] = frozenset()
     words: dict[str, dict[str, Choice]] = field(default_factory=dict, compare=False)
-    shown: dict[str, tuple[Option, ...]] = field(default_factory=dict, compare=False)
+    shown: dict[tuple[object, ...], tuple[Option, ...]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

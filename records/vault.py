@@ -20,6 +20,7 @@ from records.randomness import randomness
 
 VERSION = 1
 CIPHERS = 4_096  # Of sessions under way: deriving one anew takes twice as long as sealing with it.
+INDEXES = 4_096  # Of sessions and people under way, two for each turn.
 _HEADER = 3
 _NONCE = 12
 _LEAST = _HEADER + _NONCE + 16
@@ -32,11 +33,12 @@ class Unreadable(Exception):
 class Vault:
     """Seals and opens with a key ring; about 5 µs each. ``repr`` shows no key."""
 
-    __slots__ = ("_cipher", "_current", "_digest_key", "_header", "_index_key", "_ring")
+    __slots__ = ("_cipher", "_current", "_digest_key", "_header", "_index_key", "_indexed", "_ring")
 
     def __init__(self, keyring: Keyring) -> None:
         self._ring = keyring
         self._cipher = lru_cache(maxsize=CIPHERS)(self._derived)
+        self._indexed = lru_cache(maxsize=INDEXES)(self._keyed)
         self._current = 0
         self._header = b""
         self._index_key = blake2b(key=keyring.index, digest_size=32, person=b"chapar.index").digest()
@@ -77,6 +79,9 @@ class Vault:
 
     def index(self, kind: str, address: str) -> bytes:
         """The blind index of an address: 16 bytes, the same each time, nothing without the key."""
+        return self._indexed(kind, address)
+
+    def _keyed(self, kind: str, address: str) -> bytes:
         named = f"{kind}\0{address}".encode("utf-8", "surrogatepass")
         return blake2b(named, digest_size=16, key=self._index_key).digest()
 

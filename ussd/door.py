@@ -190,7 +190,7 @@ def _without_secret(query: str) -> str:
     """The query as it may be kept: the route's secret is not for the records."""
     if _SECRET not in query:
         return query
-    return "&".join(pair for pair in query.split("&") if not pair.startswith(_SECRET))
+    return "&".join([pair for pair in query.split("&") if not pair.startswith(_SECRET)])
 
 
 def _speaker(gateway: Gateway, given: GatewayRequest, route: Route) -> str:
