@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, CursorResult, Table
 
 from records.arrays import Arrays
-from records.columns import Row
+from records.columns import Row, Values
 from records.database import Dialect, Statement
 from records.row_by_row import RowByRow
 from records.tables import metadata
@@ -44,20 +44,20 @@ class Bulk:
             connection.exec_driver_sql(text, values)
 
 
-def _together(units: Sequence[Unit]) -> tuple[dict[Table, list[Row]], dict[Shape, list[tuple[Any, ...]]]]:
+def _together(units: Sequence[Unit]) -> tuple[dict[Table, list[Row]], dict[Shape, list[Values]]]:
     """The rows of all units by table, in the order in which the tables are to be written, and their changes
     by shape."""
     rows: dict[Table, list[Row]] = {}
-    changes: dict[Shape, list[tuple[Any, ...]]] = {}
+    changes: dict[Shape, list[Values]] = {}
     for unit in units:
-        for shape, some in unit.updates.items():
-            if shape in changes:
-                changes[shape] += some
-            else:
-                changes[shape] = [*some]
         for table, more in unit.rows.items():
             if table in rows:
                 rows[table] += more
             else:
-                rows[table] = [*more]
+                rows[table] = more.copy()
+        for shape, some in unit.updates.items():
+            if shape in changes:
+                changes[shape] += some
+            else:
+                changes[shape] = some.copy()
     return {table: rows[table] for table in sorted(rows, key=ORDER.__getitem__)}, changes

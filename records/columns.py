@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
 from types import NoneType
@@ -39,28 +39,13 @@ def places_of_instants(columns: Sequence[Column[Any]]) -> list[int]:
 
 
 def stored(instants: Sequence[datetime | int | None]) -> Sequence[int | None]:
-    """The instants as the database keeps them."""
-    if _are_stored(instants):
+    """The instants as the database keeps them. Most come like that, and are not touched one by one."""
+    if _STORED.issuperset(map(type, instants)):
         return cast("Sequence[int | None]", instants)
     return [
         instant if instant is None or instant.__class__ is int else microseconds(cast(datetime, instant))
         for instant in instants
     ]
-
-
-def stored_rows(rows: Sequence[Values], instants: Sequence[int]) -> Sequence[Values]:
-    """The rows with the instants in these places as the database keeps them."""
-    if all(_are_stored(map(itemgetter(place), rows)) for place in instants):
-        return rows
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    for place in instants:
-        columns[place] = stored(columns[place])
-    return list(zip(*columns, strict=True))
-
-
-def _are_stored(instants: Iterable[datetime | int | None]) -> bool:
-    """Whether they come as the database keeps them. Most do, and none of them is then touched by itself."""
-    return _STORED.issuperset(map(type, instants))
 
 
 def _default(column: Column[Any]) -> Any:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 
 from records.database import Statement
+from records.row_by_row import buffers
 from records.sqlite_threads import Threads
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ class InThreads:
 
     async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Any]:
         """The rows of one statement by itself, without SQLAlchemy's results."""
-        return await self._threads.do(partial(_fetched, statement, values))
+        return await self._threads.do(partial(_fetched, statement, buffers(values)))
 
     async def write(self, statements: Sequence[Statement]) -> None:
         """Without SQLAlchemy's transactions and results, which cost more than half of what SQLite does."""

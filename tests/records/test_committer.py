@@ -124,6 +124,19 @@ async def test_columns_left_out_take_their_defaults(database: Database, committe
     assert row.expires_at == NOW + timedelta(hours=1)
 
 
+async def test_rows_of_one_batch_may_leave_different_columns_empty(
+    database: Database, committer: Committer
+) -> None:
+    ids = [new_id(NOW) for _ in range(4)]
+    keys = [b"a" * 16, None, None, b"d" * 16]
+    units = [turn_unit(id, input_key=key) for id, key in zip(ids, keys, strict=True)]
+    for some in (units[:2], units[2:3], units[3:]):
+        await asyncio.gather(*map(committer.commit, some))
+    rows = await database.read(select(turns).order_by(turns.c.session))
+    assert [(row.session, row.input_key) for row in rows] == sorted(zip(ids, keys, strict=True))
+    assert [(row.received_at, row.content) for row in rows] == [(NOW, b"sealed")] * 4
+
+
 async def test_every_table_has_its_bulk_statement(database: Database, committer: Committer) -> None:
     id = new_id(NOW)
     values = {bytes: id, str: "1", int: 1, bool: True}
