@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
-from records import settlement
+from records import driver, settlement
 from records.database import Database
 from records.lanes import CLASSES as CLASSES
 from records.lanes import Lane as Lane
@@ -226,15 +226,15 @@ def _take(
 ) -> list[Claimed]:
     now, over, owner, until = lease
     if database.dialect == "postgresql":
-        rows = connection.exec_driver_sql(
-            _TAKE_POSTGRESQL, (list(senders), *lane, now, each, owner, until, over)
+        rows = driver.execute(
+            connection, _TAKE_POSTGRESQL, (list(senders), *lane, now, each, owner, until, over)
         )
         claimed = [_claimed(row, row[6]) for row in rows]
     else:  # The transaction is the only writer.
         found = [
             row
             for sender in senders
-            for row in connection.exec_driver_sql(_TAKE_SQLITE, (*lane, sender, now, each, over))
+            for row in driver.execute(connection, _TAKE_SQLITE, (*lane, sender, now, each, over))
         ]
         LEASE.run(connection, database, [(row[0], owner, until) for row in found])
         claimed = [_claimed(row, row[6] + 1) for row in found]

@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from records import driver
 from records.database import Database
 from records.ids import new_id
 from records.tables import credit_entries, credit_holds, credits, outbox
@@ -81,7 +82,7 @@ def ended(connection: Connection, messages: Sequence[bytes], now: datetime) -> N
     """The transaction may have ended these messages: what is kept for those that are over is to be corrected.
     Where nobody pays in advance that costs one look."""
     anybody = "SELECT 1 FROM credits LIMIT 1"
-    if not messages or connection.exec_driver_sql(anybody).first() is None:
+    if not messages or driver.execute(connection, anybody).fetchone() is None:
         return
     for start in range(0, len(messages), TOGETHER):
         part = messages[start : start + TOGETHER]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from records import driver
 from records.database import Database
 
 CLASSES = ("otp", "service", "bulk")  # In the order in which they are served.
@@ -48,7 +49,7 @@ SELECT sender, due_at FROM senders LIMIT {{most}}"""  # noqa: S608  # Words of o
 
 def waiting(connection: Connection) -> list[Lane]:
     """The lanes in which something waits."""
-    return [(row[0], row[1]) for row in connection.exec_driver_sql(_LANES)]
+    return [(row[0], row[1]) for row in driver.execute(connection, _LANES)]
 
 
 def urgency(lane: Lane) -> tuple[int, str]:
@@ -76,5 +77,5 @@ def senders_behind(
         statement = _SENDERS.format(channel="$1", klass="$2", last="$3", most="$4")
     else:
         statement = _SENDERS.format(channel="?1", klass="?2", last="?3", most="?4")
-    rows = connection.exec_driver_sql(statement, (channel, klass, last, SENDERS))
+    rows = driver.execute(connection, statement, (channel, klass, last, SENDERS))
     return [(row[0], row[1]) for row in rows]

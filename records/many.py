@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection
 
+from records import driver
 from records.database import Database
 
 MOST_ROWS = 1_024  # Of one statement of SQLite, which takes 32,766 values.
@@ -38,18 +39,15 @@ class Many:
 
     def find(self, connection: Connection, database: Database, rows: Sequence[Row]) -> list[Any]:
         """The same for a statement that returns one value of each row that it changed: these."""
-        found = (result.scalars() for result in self._results(connection, database, rows))
-        return [value for some in found for value in some]
+        return [row[0] for result in self._results(connection, database, rows) for row in result]
 
-    def _results(
-        self, connection: Connection, database: Database, rows: Sequence[Row]
-    ) -> Iterator[CursorResult[Any]]:
+    def _results(self, connection: Connection, database: Database, rows: Sequence[Row]) -> Iterator[Any]:
         if database.dialect == "postgresql" and rows:
             columns = tuple(list(column) for column in zip(*rows, strict=True))
-            yield connection.exec_driver_sql(self._postgresql, columns)
+            yield driver.execute(connection, self._postgresql, columns)
             return
         for start in range(0, len(rows), MOST_ROWS):
-            yield connection.exec_driver_sql(*self._sqlite(rows[start : start + MOST_ROWS]))
+            yield driver.execute(connection, *self._sqlite(rows[start : start + MOST_ROWS]))
 
     def _sqlite(self, rows: Sequence[Row]) -> tuple[str, tuple[Any, ...]]:
         eighth = max(1, (1 << (len(rows) - 1).bit_length()) // 8)

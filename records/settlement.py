@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from records import orders, part_names
+from records import driver, orders, part_names
 from records.database import Database
 from records.ids import new_id
 from records.many import Many, Row
@@ -137,12 +137,12 @@ def _settle(connection: Connection, database: Database, rows: Sequence[Row]) -> 
         mine = set(_MINE_NAMED.find(connection, database, rows))
         return mine if len(mine) < len(rows) else None
     # Each row that a statement returns is a call more, so they are asked for only where some are missing.
-    connection.exec_driver_sql("SAVEPOINT settling")
+    driver.execute(connection, "SAVEPOINT settling")
     some: set[bytes] | None = None
     if _MINE.run(connection, database, rows) != len(rows):
-        connection.exec_driver_sql("ROLLBACK TO settling")
+        driver.execute(connection, "ROLLBACK TO settling")
         some = set(_MINE_NAMED.find(connection, database, rows))
-    connection.exec_driver_sql("RELEASE settling")
+    driver.execute(connection, "RELEASE settling")
     return some
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 
+from records import driver
 from records.database import Database
 from records.ids import new_id
 from records.tables import account_messages, accounts, outbox, webhook_deliveries, webhooks
@@ -193,7 +194,7 @@ def changed(connection: Connection, database: Database, messages: Sequence[bytes
     """Writes what is to be told of messages whose status the transaction has changed. Of most systems nobody
     wants to be told anything: that costs one look, whatever the number of messages."""
     anybody = "SELECT 1 FROM webhooks WHERE deleted_at IS NULL LIMIT 1"
-    if not messages or connection.exec_driver_sql(anybody).first() is None:
+    if not messages or driver.execute(connection, anybody).fetchone() is None:
         return
     owed: list[dict[str, Any]] = []
     for start in range(0, len(messages), TOGETHER):

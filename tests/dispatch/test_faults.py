@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from dispatch.dispatcher import Dispatcher
 from dispatch.errors import Rejected, Unreachable
@@ -28,6 +28,7 @@ from records.tables import attempts
 from records.unit import Unavailable
 from records.vault import Vault
 from tests.dispatch.outbox import Carrier, Clock, Outbox, until
+from tests.records.statements import plan, sent
 from tests.running import ROOT
 
 T = TypeVar("T")
@@ -297,32 +298,19 @@ async def test_every_sender_has_its_turn_however_many_there_are(outbox: Outbox) 
     assert Counter(carrier.handed) == {"much": 30, **{f"{number}": 1 for number in range(90)}}
 
 
-async def test_a_claim_goes_by_indexes_alone(database: Database, outbox: Outbox) -> None:
+async def test_a_claim_goes_by_indexes_alone(
+    database: Database, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for sender in (b"a" * 16, b"b" * 16):
         await outbox.add(klass="bulk", sender=sender)
-    sent: list[tuple[str, object]] = []
-
-    def note(_c: Connection, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
-        sent.append((statement, parameters))
-
-    for engine in (database.reader.engine, database.writer.engine):
-        event.listen(engine, "before_cursor_execute", note)
     now = outbox.clock()
-    assert len(await claim(database, now=now, lease=b"l" * 16, until=now, most=10)) == 2
-    for engine in (database.reader.engine, database.writer.engine):
-        event.remove(engine, "before_cursor_execute", note)
-    explain = "EXPLAIN (GENERIC_PLAN) " if database.dialect == "postgresql" else "EXPLAIN QUERY PLAN "
+    with sent(database, monkeypatch) as noted:
+        assert len(await claim(database, now=now, lease=b"l" * 16, until=now, most=10)) == 2
     found = 0
-    for statement, parameters in sent:
+    for statement, parameters in noted:
         if "outbox" not in statement:
             continue
-        given = parameters[0] if isinstance(parameters, list) else parameters
-
-        def plan(connection: Connection, statement: str = statement, given: object = given) -> list[str]:
-            rows = connection.exec_driver_sql(explain + statement, given).all()  # type: ignore[arg-type]
-            return [str(row[-1]).strip() for row in rows]
-
-        lines = await database.look(plan)
+        lines = await plan(database, statement, parameters)
         found += "ix_outbox_lanes" in " ".join(lines)
         assert not [line for line in lines if "Seq Scan" in line or line.startswith("SCAN outbox")] or all(
             "USING" in line for line in lines if line.startswith("SCAN outbox")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, event, select
+import pytest
+from sqlalchemy import select
 
 from records import blocking, leases
 from records.committer import Committer
@@ -16,6 +17,7 @@ from records.tables import addresses, outbox
 from records.unit import Unit
 from records.vault import Vault
 from services.subscribers import Subscribers
+from tests.records.statements import plan, sent
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=30)
@@ -67,38 +69,21 @@ async def test_what_a_dead_process_had_is_free_at_once_for_who_is_alone(
 
 
 async def test_every_statement_goes_by_an_index(
-    database: Database, committer: Committer, vault: Vault
+    database: Database, committer: Committer, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether PostgreSQL has counted the rows or not, which may happen at any time."""
-    sent: list[tuple[str, object]] = []
-
-    def note(
-        _connection: Connection, _cursor: object, statement: str, parameters: object, *_rest: object
-    ) -> None:
-        sent.append((statement, parameters))
-
     for place in range(20):
         await queued(committer, vault, str(place % 3))
-    for engine in (database.reader.engine, database.writer.engine):
-        event.listen(engine, "before_cursor_execute", note)
-    await waits(database, NOW)
-    await exchange(database, (), now=NOW, lease=ME, until=LATER, most=10)
-    for engine in (database.reader.engine, database.writer.engine):
-        event.remove(engine, "before_cursor_execute", note)
-    statements = [each for each in sent if "BEGIN" not in each[0] and "advisory" not in each[0]]
+    with sent(database, monkeypatch) as noted:
+        await waits(database, NOW)
+        await exchange(database, (), now=NOW, lease=ME, until=LATER, most=10)
+    statements = [each for each in noted if "BEGIN" not in each[0] and "advisory" not in each[0]]
     assert len(statements) >= 5
-    explain = "EXPLAIN (GENERIC_PLAN) " if database.dialect == "postgresql" else "EXPLAIN QUERY PLAN "
     for counted in (False, True) if database.dialect == "postgresql" else (False,):
         if counted:
             await database.transaction(lambda connection: connection.exec_driver_sql("ANALYZE outbox"))
         for statement, parameters in statements:
-            given = parameters[0] if isinstance(parameters, list) else parameters
-
-            def plan(connection: Connection, statement: str = statement, given: object = given) -> list[str]:
-                rows = connection.exec_driver_sql(explain + statement, given).all()  # type: ignore[arg-type]
-                return [str(row[-1]).strip() for row in rows]
-
-            lines = await database.look(plan)
+            lines = await plan(database, statement, parameters)
             # (What is given is walked through as it is.)
             tables = [line for line in lines if "CONSTANT ROWS" not in line and "(subquery" not in line]
             assert not [line for line in tables if "Seq Scan" in line or line.startswith("SCAN")], lines
