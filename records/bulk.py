@@ -4,7 +4,8 @@ more a row than the database does."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Table
@@ -44,20 +45,14 @@ class Bulk:
             connection.exec_driver_sql(text, values)
 
 
-def _together(units: Sequence[Unit]) -> tuple[dict[Table, list[Row]], dict[Shape, list[Values]]]:
+def _together(units: Sequence[Unit]) -> tuple[Mapping[Table, list[Row]], Mapping[Shape, list[Values]]]:
     """The rows of all units by table, in the order in which the tables are to be written, and their changes
     by shape."""
-    rows: dict[Table, list[Row]] = {}
-    changes: dict[Shape, list[Values]] = {}
+    rows: defaultdict[Table, list[Row]] = defaultdict(list)
+    changes: defaultdict[Shape, list[Values]] = defaultdict(list)
     for unit in units:
         for table, more in unit.rows.items():
-            if table in rows:
-                rows[table] += more
-            else:
-                rows[table] = more.copy()
+            rows[table].extend(more)
         for shape, some in unit.updates.items():
-            if shape in changes:
-                changes[shape] += some
-            else:
-                changes[shape] = some.copy()
+            changes[shape].extend(some)
     return {table: rows[table] for table in sorted(rows, key=ORDER.__getitem__)}, changes

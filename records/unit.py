@@ -26,9 +26,10 @@ class Guard:
     expected: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """What an update looks like: units whose updates have one shape share one statement."""
+    """What an update looks like: units whose updates have one shape share one statement. There is but one of
+    each (``shape_of``), so that they are told apart in no time."""
 
     table: Table
     where: tuple[str, ...]
@@ -60,7 +61,7 @@ class Unit:
         if not (where.keys() | values.keys()) <= names(table):
             unknown = (where.keys() | values.keys()) - names(table)
             raise TypeError(f"{table.name} has no column {', '.join(sorted(unknown))}")
-        shape = Shape(table, tuple(where), tuple(values))
+        shape = shape_of(table, tuple(where), tuple(values))
         self.updates.setdefault(shape, []).append((*where.values(), *values.values()))
 
     def guard(self, statement: Executable, expected: int = 1) -> None:
@@ -91,3 +92,9 @@ class Unit:
 def names(table: Table) -> frozenset[str]:
     """The table's column names."""
     return frozenset(table.columns.keys())
+
+
+@cache
+def shape_of(table: Table, where: tuple[str, ...], values: tuple[str, ...]) -> Shape:
+    """The shape of updates that set ``values`` where the columns ``where`` are given."""
+    return Shape(table, where, values)
