@@ -5,8 +5,9 @@ Pure: from the session's last turn and the request, one of the answers below.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from conversation.request import Request
 from conversation.seen import was_seen
@@ -20,36 +21,30 @@ REPETITION = 5 * 60 * 1_000_000  # Microseconds.
 RESUMABLE = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """Something new was typed: ``text`` alone, ``cursor`` is all that was typed so far."""
 
     text: str
     cursor: str
 
 
-@dataclass(frozen=True, slots=True)
-class Repeated:
+class Repeated(msgspec.Struct, frozen=True):
     """The last request again: show its screen again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(msgspec.Struct, frozen=True):
     """An older request again, or one out of order: show what it got then, else the present screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Over:
+class Over(msgspec.Struct, frozen=True):
     """The session has ended; nothing can follow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Anew:
+class Anew(msgspec.Struct, frozen=True):
     """The gateway uses the same session id for a new dialog."""
 
 
-@dataclass(frozen=True, slots=True)
-class Late:
+class Late(msgspec.Struct, frozen=True):
     """A press on a screen that is not the present one any more: nothing follows from it."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -46,22 +45,24 @@ class Needs:
         """
         writes = unit.copy()
         opener = session.subscriber
-        context = NeedContext(
-            now=now,
-            session=session,
-            address=session.caller,
-            party=party,
-            channel=session.channel,
-            code=session.code,
-            language=session.language,
-            unit=writes,
-            services=self._services,
-            route=route,
-            raw=raw,
-        )
         try:
             async with asyncio.timeout(self._deadline):
-                met = await HANDLERS[need.name](await self._spoken(context), need.arguments)
+                fresh = await self._spoken(session, writes, now, party, route)
+                context = NeedContext(
+                    now=now,
+                    session=session,
+                    address=session.caller,
+                    party=party,
+                    channel=session.channel,
+                    code=session.code,
+                    language=session.language,
+                    unit=writes,
+                    services=self._services,
+                    route=route,
+                    raw=raw,
+                    fresh=fresh,
+                )
+                met = await HANDLERS[need.name](context, need.arguments)
         except TimeoutError:
             log.warning("need too slow", need=need.name)
             met, writes = Met(SLOW), unit
@@ -77,18 +78,17 @@ class Needs:
         self._measured.needs[need.name, met.outcome] += 1
         return met
 
-    async def _spoken(self, context: NeedContext) -> NeedContext:
-        """The same, its session naming who speaks now: since it began, the address may have come to somebody
-        else, or its owner to be one with another."""
-        session = context.session
+    async def _spoken(self, session: Session, unit: Unit, now: datetime, party: bytes, route: str) -> bool:
+        """Has the session name who speaks now: since it began, the address may have come to somebody else, or
+        its owner to be one with another. Whether the address is theirs beyond doubt."""
         session.subscriber, fresh = await self._services.subscribers.speaking(
-            context.unit,
-            now=context.now,
-            kind=KINDS.get(context.channel, context.channel),
-            address=context.address,
-            party=context.party,
-            language=context.language,
+            unit,
+            now=now,
+            kind=KINDS.get(session.channel, session.channel),
+            address=session.caller,
+            party=party,
+            language=session.language,
             by="network" if session.verified else None,
-            route=context.route,
+            route=route,
         )
-        return replace(context, fresh=fresh)
+        return fresh

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from conversation.incoming import Caller, Incoming
 from records.tables import microseconds
@@ -14,8 +15,7 @@ from records.vault import Vault
 KINDS = {"ussd": "msisdn", "sms": "msisdn", "voice": "msisdn"}
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct):
     """``key`` finds the session, ``input_key`` tells a repeated request, ``party`` is the caller's blind
     index. ``at`` is ``received`` in microseconds since 1970. ``language`` is the person's once it is known,
     for the words of a fallback."""

@@ -54,8 +54,7 @@ class TurnRecord(msgspec.Struct, array_like=True):
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     """What is known of a session when it opens. ``replaces`` is the id of the session whose key it takes
     over, when a gateway uses its own id again."""
 
@@ -66,8 +65,7 @@ class Opened:
     replaces: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """What the database knows of a caller: ``turn``, the last one of the session with this key; the
     ``subscriber`` who has this address; ``parked``, the last turn of the newest session of this person, on
     whichever channel, that is still open (it may be the session of ``turn``). ``lost`` is the session with

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
 
+import msgspec
 import structlog
 
 from engine.turn import Language
@@ -45,8 +46,7 @@ class Trust:
     silence: timedelta = timedelta(days=365)
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(msgspec.Struct, frozen=True):
     """Who speaks in this turn. ``address`` is an msisdn in E.164 or the channel's own id of the person,
     ``party`` its blind index. ``fresh``: the address is the person's beyond doubt, so that what came by their
     other addresses may be shown; a chat is, for some time after a number was proved from it."""
@@ -70,8 +70,7 @@ class Person:
         return NUMBER if self.address.startswith("+") else self.channel
 
 
-@dataclass(frozen=True, slots=True)
-class Subscriber:
+class Subscriber(msgspec.Struct, frozen=True):
     id: bytes
     language: str
 

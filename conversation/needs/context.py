@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from engine.needs import NeedSpec
 from engine.session import Session, Value
@@ -14,8 +15,7 @@ from services import Services
 from services.subscribers import Person
 
 
-@dataclass(frozen=True, slots=True)
-class NeedContext:
+class NeedContext(msgspec.Struct, frozen=True):
     """One turn as a need sees it. ``address`` is the caller's (an msisdn in E.164, or the channel's own id),
     ``party`` its blind index. Writes go into ``unit`` and are committed with the turn, or not at all; reads
     see what is committed and what already waits in ``unit``. ``route`` is the gateway, bot or line that the

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
@@ -418,7 +418,7 @@ async def test_one_thread_for_a_person_on_a_route(desk: Desk) -> None:
     first = await ask(desk, person)
     assert await ask(desk, person) == first
     # A new dialog of the chat goes on with it.
-    later = replace(person, session=new_id(desk.now))
+    later = msgspec.structs.replace(person, session=new_id(desk.now))
     assert (await ask(desk, later)).thread == first.thread
     assert (await desk.services.handover_desk.read(first.thread))[0].session == later.session
     # Who leaves by the old dialog leaves nothing.

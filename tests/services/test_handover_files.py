@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -79,7 +78,7 @@ async def test_only_who_talks_there_sends(desk: Desk) -> None:
 
 async def test_a_file_of_another_thread_is_none(desk: Desk) -> None:
     one = await open_thread(desk, await someone(desk))
-    other = await open_thread(desk, replace(await someone(desk, "778")))
+    other = await open_thread(desk, await someone(desk, "778"))
     sent = await send(desk, one)
     assert isinstance(sent, Kept)
     with pytest.raises(UnknownFile):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import func, select
 
@@ -79,7 +80,7 @@ async def now_as(desk: Desk, person: Person, unit: Unit | None = None) -> Person
             language=person.language, by="network" if person.channel == "ussd" else None,
             route=person.channel,
         )  # fmt: skip
-        return replace(person, subscriber=subscriber, fresh=fresh)
+        return msgspec.structs.replace(person, subscriber=subscriber, fresh=fresh)
 
     return await (desk.turn(act) if unit is None else act(unit))
 
