@@ -5,7 +5,7 @@ more a row than the database does."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Table
@@ -27,7 +27,7 @@ class Bulk:
     def __init__(self, dialect: Dialect) -> None:
         self._words = Arrays() if dialect == "postgresql" else RowByRow()
 
-    def prepared(self, units: Sequence[Unit]) -> Sequence[Statement] | None:
+    def prepared(self, units: Sequence[Unit]) -> Iterable[Statement] | None:
         """What ``Database.write`` is to run for all the units, where they can go below SQLAlchemy: where
         there is no guard, and nothing else that the database's own words do not say."""
         if any(unit.guards for unit in units):

@@ -7,7 +7,7 @@ reads through a few others. Nothing here waits longer than ``patience``: a datab
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -41,7 +41,7 @@ class Runner(Protocol):
     async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Any]:
         """The rows of one statement by itself, in the driver's own words."""
 
-    async def write(self, statements: Sequence[Statement]) -> None:
+    async def write(self, statements: Iterable[Statement]) -> None:
         """Runs them as one transaction."""
 
     async def close(self) -> None:
@@ -96,7 +96,7 @@ class Database:
 
         return await self._run(self.writer, whole)
 
-    async def write(self, statements: Sequence[Statement]) -> None:
+    async def write(self, statements: Iterable[Statement]) -> None:
         """Runs writing statements in the driver's own words (``records.bulk``), in one transaction; durable
         when this returns. Raises as ``transaction`` does, in a fraction of the time."""
         await self._meant(self.writer.write(statements))

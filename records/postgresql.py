@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine, event
@@ -93,7 +93,7 @@ class OverNetwork:
         finally:
             self._room.release()
 
-    async def write(self, statements: Sequence[Statement]) -> None:
+    async def write(self, statements: Iterable[Statement]) -> None:
         """There is but one, which is a transaction by itself."""
         [(statement, values)] = statements
         await self.fetch(statement, values)

@@ -30,7 +30,8 @@ class RowByRow:
     def one_by_one(
         self, rows: Mapping[Table, Sequence[Row]], changes: Mapping[Shape, Sequence[Values]]
     ) -> Iterator[Statement]:
-        """The statements in their order, each with the values of all rows that it is run for."""
+        """The statements in their order, each with the values of all rows that it is run for, made one after
+        the other as they are asked for: in the thread that writes, where many rows hold up nobody."""
         for shape, some in changes.items():
             update = self._updates.get(shape)
             if update is None:
@@ -42,10 +43,7 @@ class RowByRow:
                 insert = self._inserts[table] = Insert(table)
             yield insert.statement(more)
 
-    def whole(
-        self, rows: Mapping[Table, Sequence[Row]], changes: Mapping[Shape, Sequence[Values]]
-    ) -> Sequence[Statement]:
-        return list(self.one_by_one(rows, changes))
+    whole = one_by_one
 
 
 class Insert:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,7 +41,7 @@ class InThreads:
         """The rows of one statement by itself, without SQLAlchemy's results."""
         return await self._threads.do(partial(_fetched, statement, buffers(values)))
 
-    async def write(self, statements: Sequence[Statement]) -> None:
+    async def write(self, statements: Iterable[Statement]) -> None:
         """Without SQLAlchemy's transactions and results, which cost more than half of what SQLite does."""
         await self._threads.do(partial(_write, statements))
 
@@ -55,12 +55,13 @@ def _fetched(statement: str, values: Sequence[Any], connection: Connection) -> S
     return rows
 
 
-def _write(statements: Sequence[Statement], connection: Connection) -> None:
+def _write(statements: Iterable[Statement], connection: Connection) -> None:
     driver = _driver(connection)
     cursor = driver.cursor()
+    prepared = list(statements)  # While others may still write.
     cursor.execute("BEGIN IMMEDIATE")
     try:
-        for statement, values in statements:
+        for statement, values in prepared:
             cursor.executemany(statement, values)
         cursor.execute("COMMIT")
     except BaseException:
