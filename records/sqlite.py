@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -42,7 +43,7 @@ class InThreads:
         return await self._threads.do(partial(_fetched, statement, buffers(values)))
 
     async def write(self, statements: Iterable[Statement]) -> None:
-        """Without SQLAlchemy's transactions and results, which cost more than half of what SQLite does."""
+        """Without SQLAlchemy's transactions and results, which cost half of what SQLite itself does."""
         await self._threads.do(partial(_write, statements))
 
     async def close(self) -> None:
@@ -66,7 +67,10 @@ def _write(statements: Iterable[Statement], connection: Connection) -> None:
         cursor.execute("COMMIT")
     except BaseException:
         if driver.in_transaction:  # Some errors, such as a full disk, have rolled it back already.
-            cursor.execute("ROLLBACK")
+            try:
+                cursor.execute("ROLLBACK")
+            except sqlite3.Error:
+                connection.invalidate()  # What it leaves open, it alone has open.
         raise
 
 
