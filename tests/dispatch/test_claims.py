@@ -49,6 +49,18 @@ async def test_codes_before_notices_before_advertising(outbox: Outbox) -> None:
     assert [each.klass for each in await take(outbox)] == ["otp", "service", "bulk", "bulk"]
 
 
+async def test_who_is_sure_that_something_waits_gets_the_same(outbox: Outbox) -> None:
+    trackings = {await outbox.add(), await outbox.add(klass="otp")}
+    now = outbox.clock()
+
+    async def sure() -> set[str]:
+        claimed = await claim(outbox.database, now=now, lease=MINE, until=now + MINUTE, most=9, sure=True)
+        return {each.tracking for each in claimed}
+
+    assert await sure() == trackings
+    assert await sure() == set(), "and nothing where nothing is left"
+
+
 async def test_the_oldest_first_and_no_more_than_asked(outbox: Outbox) -> None:
     first = await outbox.add()
     outbox.clock.forward(1)

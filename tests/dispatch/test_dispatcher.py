@@ -75,6 +75,33 @@ async def test_a_message_of_this_process_goes_at_once(outbox: Outbox) -> None:
         assert await finished(outbox, tracking) == ["delivered"]
 
 
+async def test_notices_are_gathered_and_a_code_waits_for_nothing(outbox: Outbox) -> None:
+    wake, hurry, carrier = asyncio.Event(), asyncio.Event(), Carrier()
+    dispatcher = Dispatcher(
+        outbox.database,
+        outbox.vault,
+        {"sms": carrier},
+        clock=outbox.clock,
+        wake=wake,
+        hurry=hurry,
+        at_once=2,
+        poll=3_600,
+        gather=3_600,
+    )
+    await outbox.add("first")
+    running = asyncio.create_task(dispatcher.run())
+    await carrier.entered.wait()
+    notice = await outbox.add("notice")
+    wake.set()
+    await asyncio.sleep(0.05)
+    assert carrier.handed == ["first"]
+    code = await outbox.add("code", klass="otp")
+    hurry.set()
+    assert await finished(outbox, notice, code) == ["sent", "sent"]
+    dispatcher.stop()
+    await running
+
+
 async def test_a_stale_code_is_never_sent(outbox: Outbox) -> None:
     stale = await outbox.add("123456", klass="otp", minutes=2)
     outbox.clock.forward(120)
