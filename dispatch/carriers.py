@@ -3,6 +3,7 @@ healthy it is."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -94,14 +95,13 @@ class Carriers:
         fresh = self._health.fresh()
         try:
             if fresh:
-                await records.count(
-                    self._database,
-                    [
-                        Minute(provider, minute, each.taken, each.faults, each.refused, each.throttled)
-                        for (minute, provider), each in fresh.items()
-                    ],
-                )
-        except BaseException:
+                some = [
+                    Minute(provider, minute, each.taken, each.faults, each.refused, each.throttled)
+                    for (minute, provider), each in fresh.items()
+                ]
+                # A stop that comes meanwhile does not take it back, or it would be counted twice.
+                await asyncio.shield(records.count(self._database, some))
+        except Exception:
             self._health.give_back(fresh)
             raise
         self._states = await records.states(self._database)

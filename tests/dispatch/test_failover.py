@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 
+from dispatch.carriers import Carriers
 from dispatch.dispatcher import Dispatcher
 from dispatch.errors import (
     Ambiguous,
@@ -21,8 +22,8 @@ from dispatch.errors import (
     Unreachable,
     Unroutable,
 )
-from dispatch.provider import Found, Provider, Receipt
-from dispatch.routes import Route, Routes
+from dispatch.provider import Accepted, Found, Provider, Receipt
+from dispatch.routes import Route, Routes, plain
 from records.routes import counted, set_state
 from tests.dispatch.outbox import Carrier, Outbox, until
 
@@ -243,3 +244,19 @@ async def test_health_is_counted_for_all_and_moves_the_messages(outbox: Outbox) 
         by[f"{each.provider} faults"] += each.faults
     assert by["two taken"] == 100
     assert by["one faults"] == len(ill.handed)
+
+
+async def test_a_stop_while_counts_are_told_counts_them_once(outbox: Outbox) -> None:
+    carrier = Carrier(name="one")
+    carriers = Carriers(outbox.database, [carrier], plain([("sms", "one")]), clock=outbox.clock)
+    for _time in range(2):
+        carriers.heed(carrier, Accepted("X"), outbox.clock())
+        telling = asyncio.create_task(carriers.learn())
+        for _step in range(2):
+            await asyncio.sleep(0)
+        telling.cancel()
+        await asyncio.wait([telling])
+    carriers.heed(carrier, Accepted("X"), outbox.clock())
+    await carriers.learn()
+    minutes = await counted(outbox.database, outbox.clock() - timedelta(minutes=1))
+    assert [each.taken for each in minutes] == [3]
