@@ -44,6 +44,9 @@ class Cache(Protocol):
     def put(self, key: bytes, value: bytes) -> None:
         """Keeps a value, soon. The next ``get`` in this process sees it."""
 
+    def drop(self, key: bytes) -> None:
+        """Forgets a value, as soon."""
+
     async def close(self) -> None:
         """Waits for what was put."""
 
@@ -76,6 +79,11 @@ class MemoryCache:
             dropped = self._values.popitem(last=False)
             self.size -= _cost(*dropped)
 
+    def drop(self, key: bytes) -> None:
+        old = self._values.pop(key, None)
+        if old is not None:
+            self.size -= _cost(key, old)
+
     async def close(self) -> None:
         self._values.clear()
         self.size = 0
@@ -93,7 +101,7 @@ class RedisCache:
         self._pool = pool
         self._lifetime = str(lifetime).encode()
         self._connection: Any = None
-        self._puts: dict[bytes, bytes] = {}
+        self._puts: dict[bytes, bytes | None] = {}  # None: to be dropped.
         self._gets: list[tuple[bytes, asyncio.Future[bytes | None]]] = []
         self._task: asyncio.Task[None] | None = None
         self._return: asyncio.Task[None] | None = None
@@ -120,7 +128,7 @@ class RedisCache:
 
     async def get(self, key: bytes) -> bytes | None:
         value = self._puts.get(key)
-        if value is None and self._connection is not None:
+        if value is None and self._connection is not None and key not in self._puts:
             answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
             self._gets.append((key, answer))
             self._start()
@@ -132,6 +140,12 @@ class RedisCache:
         return value
 
     def put(self, key: bytes, value: bytes) -> None:
+        self._write(key, value)
+
+    def drop(self, key: bytes) -> None:
+        self._write(key, None)
+
+    def _write(self, key: bytes, value: bytes | None) -> None:
         if self._connection is None or len(self._puts) >= MOST_PUTS:
             self.errors += 1
             return
@@ -177,10 +191,11 @@ class RedisCache:
                     answer.set_result(values[place] if values else None)
 
     async def _ask(
-        self, connection: Connection, puts: dict[bytes, bytes], gets: list[bytes]
+        self, connection: Connection, puts: dict[bytes, bytes | None], gets: list[bytes]
     ) -> list[bytes | None]:
         commands: list[tuple[bytes, ...]] = [
-            (b"SET", _name(key), value, b"EX", self._lifetime) for key, value in puts.items()
+            (b"DEL", _name(key)) if value is None else (b"SET", _name(key), value, b"EX", self._lifetime)
+            for key, value in puts.items()
         ]
         if gets:
             commands.append((b"MGET", *map(_name, gets)))

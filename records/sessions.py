@@ -192,10 +192,12 @@ class SessionStore:
 
     def remember(self, key: bytes, value: bytes, record: TurnRecord) -> None:
         """Keeps in the cache what ``write`` returned for this turn, once it is committed, and the turn itself
-        for as long as the cache says the same. Never raises, never waits."""
-        self._cache.put(key, value)
+        for as long as the cache says the same; of a session that is over nothing, since hardly anybody asks.
+        Never raises, never waits."""
         if record.session.finished:
+            self._cache.drop(key)
             return
+        self._cache.put(key, value)
         self._live[key] = value, record
         if len(self._live) > LIVE:
             # Each is taken out when it is used, so the first is the one used longest ago.

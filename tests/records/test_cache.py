@@ -42,6 +42,32 @@ async def test_memory_holds_what_was_put_last_within_its_limit(puts: list[tuple[
     assert all(value in (None, dict(puts).get(key)) for key, value in kept.items())
 
 
+async def test_memory_forgets_what_is_dropped() -> None:
+    cache = MemoryCache()
+    cache.put(KEYS[0], b"v")
+    cache.put(KEYS[1], b"w")
+    cache.drop(KEYS[0])
+    cache.drop(KEYS[2])
+    assert [await cache.get(key) for key in KEYS[:3]] == [None, b"w", None]
+    assert cache.size == 16 + 1 + _ENTRY
+
+
+async def test_redis_forgets_what_is_dropped(cache: RedisCache, redis: Redis) -> None:
+    other = await RedisCache.open(redis.url)
+    for key in KEYS[:2]:
+        cache.put(key, b"v")
+    assert await cache.get(KEYS[0]) == b"v"
+    cache.drop(KEYS[0])
+    assert await cache.get(KEYS[0]) is None  # At once.
+    assert await cache.get(KEYS[1]) == b"v"  # The round trip that dropped it is over.
+    assert [await other.get(key) for key in KEYS[:2]] == [None, b"v"]
+    cache.drop(KEYS[1])
+    cache.put(KEYS[1], b"w")
+    assert await cache.get(KEYS[1]) == b"w"
+    assert await other.get(KEYS[1]) == b"w"
+    await other.close()
+
+
 async def test_memory_lets_go_of_what_was_used_longest_ago() -> None:
     cache = MemoryCache(limit=3 * (16 + 1 + _ENTRY))
     for key in KEYS[:3]:

@@ -122,6 +122,18 @@ async def test_a_turn_that_was_taken_out_to_be_changed_is_read_anew(
     assert again.session.frames[-1].variables["name"] == "علی"
 
 
+async def test_a_session_that_is_over_is_the_databases(
+    store: SessionStore, phone: Phone, cache: MemoryCache
+) -> None:
+    session = session_of()
+    await phone.open(session)
+    session.finished = True
+    last = await phone.step(session, closed=True)
+    assert await store.cached(KEY) is None
+    assert cache.size == 0
+    assert await store.last_turn(KEY) == last
+
+
 async def test_what_another_process_put_in_the_cache_counts(
     database: Database, vault: Vault, committer: Committer, cache: MemoryCache
 ) -> None:
