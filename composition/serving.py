@@ -39,7 +39,8 @@ from ussd import door
 from ussd.exchange import Route
 from ussd.smpp_door import SmppDoor
 from web.access import RouteSecret
-from web.direct import Direct, Straight
+from web.direct import Direct
+from web.plain import Straight
 
 log = structlog.get_logger()
 

@@ -19,7 +19,7 @@ from logs import masked
 from ussd.exchange import BadRequest, GatewayReply, GatewayRequest, Inquiry, Malformed, Route, TooLarge
 from ussd.gateways import GATEWAYS, Gateway
 from web.access import SECRET_PARAMETER, Handler, Networks, Public, Rule, guarded, peer_of
-from web.direct import Head, Straight
+from web.plain import Head, Straight
 
 log = structlog.get_logger()
 

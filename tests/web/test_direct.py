@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import re
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import pytest
 from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from conversation.incoming import Incoming, Reply
 from tests.ussd.test_door import SORRY, Echo, all_doors
@@ -18,7 +20,8 @@ from ussd.door import BODY_BYTES, routes, straight
 from ussd.gateways import GATEWAYS
 from web import direct
 from web.access import RouteSecret
-from web.direct import Direct, written
+from web.direct import Direct
+from web.plain import Head, Straight, written
 
 BODY = b"sessionId=AT1&phoneNumber=%2B989121234567&serviceCode=%2A733%23&text="
 TARGET = b"/ussd/africastalking?secret=sesame"
@@ -397,6 +400,88 @@ async def test_not_more_is_read_ahead_than_is_bounded(servers: Servers, echo: Sl
         for _number in range(many + 1):
             assert await line.answer() == (200, HEARD)
         await flood
+
+
+async def test_who_does_not_read_answers_gets_no_more_of_them(servers: Servers, echo: Slow) -> None:
+    """Each request is sent when the last one was taken, as somebody does who wants to fill our memory."""
+    loop = asyncio.get_running_loop()
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        line.setblocking(False)
+        await loop.sock_connect(line, ("127.0.0.1", servers.port))
+        taken = 0
+
+        async def send() -> None:
+            await loop.sock_sendall(line, request(BODY + b"1" * 180))
+
+        async def one_more() -> None:
+            nonlocal taken
+            await send()
+            taken += 1
+            while len(echo.heard) < taken or any(each.task for each in servers.hub.connections):
+                await asyncio.sleep(0)
+
+        async with asyncio.timeout(60):
+            await one_more()
+            (connection,) = servers.hub.connections
+            while not connection._full:
+                await one_more()
+            await send()
+            for _turn in range(ENOUGH):
+                await asyncio.sleep(0)
+            assert len(echo.heard) == taken
+            assert connection._transport.get_write_buffer_size() < 2**17
+            said = b""
+            while said.count(b"HTTP/1.1 200 OK") < taken + 1:
+                said += await loop.sock_recv(line, 2**20)
+    assert len(echo.heard) == taken + 1
+
+
+async def test_a_body_that_comes_late_on_an_old_connection_is_waited_for(servers: Servers) -> None:
+    async with await Line.to(servers.port) as line:
+        await line.send(request())
+        assert await line.answer() == (200, HEARD)
+        (connection,) = servers.hub.connections
+        connection._since -= direct.PATIENCE * 2
+        await line.send(request()[:-5])
+        async with asyncio.timeout(10):
+            while not connection._buffer:
+                await asyncio.sleep(0.01)
+        connection.tidy(asyncio.get_running_loop().time())
+        await line.send(request()[-5:])
+        assert await line.answer() == (200, HEARD)
+
+
+async def test_what_a_lost_connection_sent_ahead_is_not_begun(servers: Servers, echo: Slow) -> None:
+    echo.let.clear()
+    async with await Line.to(servers.port) as line:
+        await line.send(request())
+        await echo.begun.wait()
+        await line.send(request() + request())
+    async with asyncio.timeout(10):
+        while servers.hub.connections:
+            await asyncio.sleep(0.01)
+    echo.let.set()
+    for _turn in range(ENOUGH):
+        await asyncio.sleep(0)
+    assert len(echo.heard) == 1
+    assert not servers.handed
+
+
+async def test_a_door_that_fails_is_told_to_the_operator(echo: Slow) -> None:
+    async def fails(head: Head, body: bytes) -> Said:
+        return Said(headers={"FreeFlow": "FC\r\nSet-Cookie: x"})
+
+    hub = Direct({("POST", "/ussd/broken"): Straight(SESAME, fails, 100)}, asyncio.Protocol)
+    port = await hub.listen("127.0.0.1", 0)
+    with capture_logs() as logs:
+        async with await Line.to(port) as line:
+            await line.send(request(b"", target=b"/ussd/broken?secret=sesame"))
+            assert await line.closed()
+    await hub.close(1)
+    assert [(entry["event"], entry["path"]) for entry in logs] == [
+        ("request could not be answered", "/ussd/broken")
+    ]
 
 
 def test_a_header_cannot_hold_another() -> None:
