@@ -73,8 +73,11 @@ class Reminding:
         known = await records.of(self._database, {(OURSELVES, each.party) for each in waiting})
         told = 0
         for thread in {each.party: each for each in waiting}.values():
+            browsers = known.get((OURSELVES, thread.party), ())
+            if not any(each.pushed_at is None or each.pushed_at <= now - PAUSE for each in browsers):
+                continue  # Somebody told them between the two looks at the database.
             unit = Unit()
-            records.note_push(unit, known.get((OURSELVES, thread.party), ()), now)
+            records.note_push(unit, browsers, now)
             try:
                 to = where(self._vault, thread).address
             except Unreadable as error:

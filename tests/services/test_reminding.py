@@ -19,6 +19,7 @@ from dispatch.providers.push.devices import Devices as PushDevices
 from dispatch.providers.push.jwt import read_p256_key
 from dispatch.providers.push.webpush import WebPush
 from dispatch.routes import Routes
+from records import devices as records
 from records.tables import devices as table
 from records.tables import outbox
 from records.unit import Unit
@@ -125,6 +126,25 @@ async def test_many_who_look_at_once_tell_once(desk: Desk) -> None:
     told = await asyncio.gather(*(reminding(desk).look() for _ in range(6)))
     assert sum(told) == 5
     assert len(await pushes(desk)) == 5
+
+
+async def test_who_was_told_while_somebody_else_looked_is_not_told_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = await someone(desk, "visitor-1", "webchat")
+    await subscribe(desk, "visitor-1")
+    await operator_says(desk, await open_thread(desk, person), "one")
+    desk.after(UNREAD.total_seconds())
+    real = records.of
+
+    async def late(*asked: Any) -> Any:
+        monkeypatch.setattr(records, "of", real)
+        assert await reminding(desk).look() == 1
+        return await real(*asked)
+
+    monkeypatch.setattr(records, "of", late)
+    assert await reminding(desk).look() == 0
+    assert len(await pushes(desk)) == 1
 
 
 @pytest.mark.parametrize("gone", [False, True])
