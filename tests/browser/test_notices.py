@@ -118,7 +118,7 @@ async def shown(page: Page, how_many: int = 1) -> list[list[str]]:
         await page.evaluate(
             """async (many) => {
               const registration = await navigator.serviceWorker.ready;
-              for (let wait = 0; wait < 100; wait += 1) {
+              for (let wait = 0; wait < 400; wait += 1) {
                 const found = await registration.getNotifications();
                 if (found.length === many) return found.map((each) => [each.title, each.body]);
                 await new Promise((later) => setTimeout(later, 50));
@@ -177,7 +177,7 @@ async def expect_body(page: Page, body: str) -> None:
 async def test_one_that_is_pressed_opens_the_chat(context: BrowserContext, push_server: Server) -> None:
     chat = await allowed(context, push_server)
     await push(chat.page, {"title": "چاپار", "body": "پیام تازه‌ای هست."})
-    await shown(chat.page)
+    assert len(await shown(chat.page)) == 1
     [worker] = context.service_workers
     press = """async (there) => {
       const done = [];
@@ -186,7 +186,8 @@ async def test_one_that_is_pressed_opens_the_chat(context: BrowserContext, push_
       const windows = there.map((url) => ({ url, focus: () => open("focus") }));
       Object.defineProperty(self.clients, "openWindow", { configurable: true, value: open });
       Object.defineProperty(self.clients, "matchAll", { configurable: true, value: async () => windows });
-      const [notification] = await self.registration.getNotifications();
+      let notification;
+      while (!notification) [notification] = await self.registration.getNotifications();
       const event = new NotificationEvent("notificationclick", { notification });
       let waited;
       event.waitUntil = (promise) => { waited = promise; };
@@ -196,7 +197,7 @@ async def test_one_that_is_pressed_opens_the_chat(context: BrowserContext, push_
     }"""
     assert await worker.evaluate(press, []) == ["/chat"]
     await push(chat.page, {"title": "چاپار", "body": "باز هم"})
-    await shown(chat.page)
+    assert len(await shown(chat.page)) == 1
     assert await worker.evaluate(press, [f"{push_server.url}/chat?lang=en"]) == ["focus"]
 
 
